@@ -1,0 +1,159 @@
+/*
+ * Names inside a tree. A `rootfs` path comes from an image or a user and lies in a tree that a running
+ * container may be changing: the kernel resolves it under the rootfs fd (openat2(2), RESOLVE_IN_ROOT),
+ * and what follows works on the fd that came out, never on the string again.
+ */
+#include "walk.h"
+
+#define PATH_ROOM 4096
+#define LOST_RACES 128
+
+int open_in(const struct walker *walker, u64 tree, const char *path, int flags, u64 resolve)
+{
+	struct open_how how = {.flags = (u64)(flags | O_CLOEXEC), .resolve = resolve};
+	long fd;
+
+	if (tree == TREE_HOST) {
+		return (int)sys4(__NR_openat2, AT_FDCWD, path, &how, sizeof how);
+	}
+	if (walker->rootfs < 0)
+		return -EBADF;
+	how.resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	/* EAGAIN: a rename happened below while the kernel walked. Somebody who renames forever gets an error. */
+	for (int lost = 0; lost < LOST_RACES; lost++) {
+		fd = sys4(__NR_openat2, walker->rootfs, *path == '\0' ? "." : path, &how, sizeof how);
+		if (fd != -EAGAIN)
+			return (int)fd;
+	}
+	return -EAGAIN;
+}
+
+static int open_directory(const struct walker *walker, u64 tree, const char *path)
+{
+	return open_in(walker, tree, *path == '\0' ? (tree == TREE_HOST ? "/" : ".") : path, O_PATH | O_DIRECTORY, 0);
+}
+
+/* Where the last name of `path` begins. Trailing slashes were cut by the caller. */
+static size_t last_name(const char *path, size_t length)
+{
+	while (length > 0 && path[length - 1] != '/')
+		length--;
+	return length;
+}
+
+/* Makes `path` and what is missing above it, and opens it. `path` is a buffer that is cut and mended on the way. */
+static int make_directories(const struct walker *walker, u64 tree, char *path)
+{
+	size_t length = text_length(path);
+	int fd = open_directory(walker, tree, path);
+	size_t at = 0;
+
+	if (fd != -ENOENT)
+		return fd;
+	/* From the top down: open what is there, make what is not, in the directory that was just opened. */
+	while (at < length) {
+		size_t start = at;
+		char kept;
+		int parent, made;
+
+		while (path[start] == '/')
+			start++;
+		at = start;
+		while (at < length && path[at] != '/')
+			at++;
+		if (at == start)
+			break;
+		kept = path[at];
+		path[at] = '\0';
+		fd = open_directory(walker, tree, path);
+		if (fd == -ENOENT) {
+			char slash = path[start];
+
+			path[start] = '\0';
+			parent = start == 0 && tree == TREE_HOST ? open_in(walker, tree, ".", O_PATH | O_DIRECTORY, 0)
+								 : open_directory(walker, tree, path);
+			path[start] = slash;
+			if (parent < 0)
+				return parent;
+			made = (int)sys3(__NR_mkdirat, parent, path + start, 0755);
+			sys_close(parent);
+			if (made < 0 && made != -EEXIST)
+				return made;
+			fd = open_directory(walker, tree, path);
+		}
+		path[at] = kept;
+		if (fd < 0)
+			return fd;
+		if (at < length)
+			sys_close(fd);
+	}
+	return fd;
+}
+
+/* Copies `path` without trailing slashes. False when it is too long. */
+static bool trimmed(char buffer[PATH_ROOM], const char *path)
+{
+	size_t length = text_length(path);
+
+	if (length >= PATH_ROOM)
+		return false;
+	copy_text(buffer, PATH_ROOM, path);
+	while (length > 1 && buffer[length - 1] == '/')
+		buffer[--length] = '\0';
+	return true;
+}
+
+int open_parent(struct walker *walker, u64 tree, const char *path, bool create, char name[256])
+{
+	char buffer[PATH_ROOM];
+	size_t start;
+
+	if (!trimmed(buffer, path))
+		return -ENAMETOOLONG;
+	start = last_name(buffer, text_length(buffer));
+	if (text_length(buffer + start) > 255)
+		return -ENAMETOOLONG;
+	copy_text(name, 256, buffer + start);
+	if (*name == '\0' || text_equal(name, ".") || text_equal(name, ".."))
+		return -EINVAL;
+	buffer[start] = '\0';
+	if (start == 0 && tree == TREE_HOST)
+		return open_in(walker, tree, ".", O_PATH | O_DIRECTORY, 0);
+	return create ? make_directories(walker, tree, buffer) : open_directory(walker, tree, buffer);
+}
+
+static int make_target_file(struct walker *walker, u64 tree, const char *path)
+{
+	char name[256];
+	int parent = open_parent(walker, tree, path, true, name);
+	long made;
+
+	if (parent < 0)
+		return parent;
+	made = sys4(__NR_mknodat, parent, name, S_IFREG | 0644, 0);
+	sys_close(parent);
+	return made < 0 && made != -EEXIST ? (int)made : 0;
+}
+
+int open_target(struct walker *walker, u64 tree, const char *path, u64 missing)
+{
+	enum { REFUSE, DIRECTORY, FILE, FIXED };
+	u64 resolve = missing == FIXED ? RESOLVE_NO_SYMLINKS : 0;
+	int fd = open_in(walker, tree, path, O_PATH | (missing == FIXED ? O_NOFOLLOW : 0), resolve);
+	int error;
+
+	if (fd != -ENOENT || missing == REFUSE)
+		return fd;
+	if (missing == FILE) {
+		error = make_target_file(walker, tree, path);
+	} else {
+		char buffer[PATH_ROOM];
+
+		if (!trimmed(buffer, path))
+			return -ENAMETOOLONG;
+		error = make_directories(walker, tree, buffer);
+		if (error >= 0)
+			sys_close(error);
+	}
+	return error < 0 ? error : open_in(walker, tree, path, O_PATH, resolve);
+}

@@ -1,0 +1,16 @@
+export { isKernelError, KernelError, symbolOf } from "./kernel-error.ts";
+export { KernelBinaryError } from "./native.ts";
+export { mountDetached, openIn, perform } from "./perform.ts";
+export {
+  Child,
+  type Ending,
+  endingOf,
+  exitCode,
+  firstExtraFd,
+  type StartOptions,
+  type StepTime,
+  start,
+} from "./start.ts";
+export { Attachment, type Monitored, type MonitorOptions, monitorConsoleFd, startBarrier, startMonitored } from "./monitor.ts";
+export { HeldProcess, makePipe, startTimeOf } from "./process.ts";
+export { attachDeviceProgram, listXattrs, netlinkRequest } from "./raw.ts";

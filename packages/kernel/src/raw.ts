@@ -1,0 +1,31 @@
+import { check } from "./kernel-error.ts";
+import { native } from "./native.ts";
+
+/**
+ * Send netlink messages as one datagram and return all that came back, until every message that asked for
+ * it (NLM_F_ACK, or a dump) was answered. Refusals are in the answer, as NLMSG_ERROR.
+ *
+ * @param request.namespace  Path of a network namespace to speak in; this process's own by default.
+ * @see netlink(7)
+ */
+export function netlinkRequest(request: { readonly protocol: number; readonly messages: Uint8Array; readonly namespace?: string }): Uint8Array {
+  return check(native().netlinkRequest(request.protocol, request.messages, request.namespace ?? ""), "netlink", request.namespace) as Uint8Array;
+}
+
+/**
+ * Let a v2 cgroup's device accesses be decided by a program of eBPF instructions.
+ *
+ * @param options.cgroupFd  fd of the cgroup's directory; stays the caller's.
+ * @see bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE
+ */
+export function attachDeviceProgram(options: { readonly cgroupFd: number; readonly program: Uint8Array }): void {
+  check(native().attachDeviceProgram(options.cgroupFd, options.program), "bpf");
+}
+
+/** Extended attributes of a name itself, not of what a symlink points to. @see lgetxattr(2) */
+export function listXattrs(options: { readonly path: string }): Record<string, Uint8Array> {
+  const flat = check(native().listXattrs(options.path), "llistxattr", options.path) as (string | Uint8Array)[];
+  const found: Record<string, Uint8Array> = Object.create(null);
+  for (let i = 0; i < flat.length; i += 2) found[flat[i] as string] = flat[i + 1] as Uint8Array;
+  return found;
+}

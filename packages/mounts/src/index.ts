@@ -1,0 +1,2 @@
+export { mountTable } from "./host/table.ts";
+export * from "./steps.ts";

@@ -1,0 +1,2 @@
+export { namespacePath, readNamespaces, writeIdMaps } from "./host/read.ts";
+export * from "./steps.ts";

@@ -1,0 +1,123 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { perform } from "@ctr/kernel";
+import { OverlayfsError } from "../overlayfs-error.ts";
+import { isShortName, lowerText, parseLower, shortName } from "../short-link.ts";
+
+//   overlay2/l/ABC…            → ../<cache id>/diff      short names for mount options
+//   overlay2/<cache id>/diff   what this layer adds
+//                       link   its short name
+//                       lower  the short names below it, newest first: l/ABC:l/DEF  (not in a base layer)
+//                       work   the kernel's, for a layer that is written through    (not in a base layer)
+//                       merged where a container's view is mounted                  (containers only)
+
+/** The files of one layer. */
+export interface LayerDirectory {
+  readonly directory: string;
+  readonly diff: string;
+  /** Short name: `l/<link>` leads to `diff`. */
+  readonly link: string;
+}
+
+function checkCacheId(cacheId: string): void {
+  if (!/^[a-z0-9][a-z0-9-]{0,127}$/.test(cacheId))
+    throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${JSON.stringify(cacheId)} is no name for a layer's directory`);
+}
+
+/** The short name that a layer's `link` file holds. @throws {OverlayfsError} `ERR_OVERLAYFS_LAYOUT` */
+export function readLink(overlayRoot: string, cacheId: string): string {
+  checkCacheId(cacheId);
+  const path = join(overlayRoot, cacheId, "link");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `layer ${cacheId} has no readable ${path}`, { cause });
+  }
+  if (!isShortName(text)) throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${path} holds no short name`);
+  return text;
+}
+
+/**
+ * Make the directory of a layer on top of `parents` (cache ids, newest first), with an empty `diff`.
+ *
+ * @param o.mode  of `diff`, which is the root directory that the layer's readers see; 0755 by default
+ * @throws {OverlayfsError} for ids that are no names, or parents without a link
+ */
+export async function createLayerDirectory(o: {
+  readonly overlayRoot: string;
+  readonly cacheId: string;
+  readonly parents: readonly string[];
+  readonly container?: boolean;
+}): Promise<LayerDirectory> {
+  checkCacheId(o.cacheId);
+  const directory = join(o.overlayRoot, o.cacheId);
+  const diff = join(directory, "diff");
+  const below = o.parents.map((parent) => readLink(o.overlayRoot, parent));
+  const link = shortName(randomBytes(26));
+  mkdirSync(join(o.overlayRoot, "l"), { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { mode: 0o710 });
+  mkdirSync(diff, { mode: 0o755 });
+  if (below.length > 0) {
+    mkdirSync(join(directory, "work"), { mode: 0o700 });
+    writeFileSync(join(directory, "lower"), lowerText(below), { mode: 0o644 });
+  }
+  if (o.container) mkdirSync(join(directory, "merged"), { mode: 0o700 });
+  symlinkSync(`../${o.cacheId}/diff`, join(o.overlayRoot, "l", link));
+  // Written last: a directory without its link is no layer.
+  const temporary = join(directory, "link.new");
+  writeFileSync(temporary, link, { mode: 0o644 });
+  syncFile(temporary);
+  renameSync(temporary, join(directory, "link"));
+  return { directory, diff, link };
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Remove a layer's directory and its short link; missing is fine. Follows nothing and enters no mount. */
+export async function removeLayerDirectory(o: { readonly overlayRoot: string; readonly cacheId: string }): Promise<void> {
+  checkCacheId(o.cacheId);
+  let link: string | undefined;
+  try {
+    link = readLink(o.overlayRoot, o.cacheId);
+  } catch (error) {
+    if (!(error instanceof OverlayfsError)) throw error; // without a link there is none to remove
+  }
+  const because = { option: "remove", why: "the layer is not used any more" };
+  perform([{ do: "remove", in: "host", path: join(o.overlayRoot, o.cacheId), because }]);
+  if (link === undefined) return;
+  try {
+    unlinkSync(join(o.overlayRoot, "l", link));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+/** Where the directories of `cacheIds` (newest first) can be found, by their short links. */
+export function lowerDirectories(overlayRoot: string, cacheIds: readonly string[]): string[] {
+  return cacheIds.map((cacheId) => join(overlayRoot, "l", readLink(overlayRoot, cacheId)));
+}
+
+/** The layers below one, as its `lower` file says: short names, newest first. */
+export function readLower(overlayRoot: string, cacheId: string): string[] {
+  checkCacheId(cacheId);
+  const path = join(overlayRoot, cacheId, "lower");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  const links = parseLower(text);
+  if (links === undefined) throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${path} names something else than short links`);
+  return links;
+}

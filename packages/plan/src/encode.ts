@@ -1,0 +1,162 @@
+import { type FieldKind, layout } from "./layout.ts";
+import { PlanError } from "./plan-error.ts";
+import type { Step, StepName } from "./step.ts";
+
+//   word 0   magic, with the version of the layout
+//   word 1   number of steps
+//   word 2   length of everything before the time stamps
+//   then     each step: number, length of its fields, the fields
+//   last     when timing was asked for: one word per step, written by the interpreter
+
+/** "ctrplan" and the version of the layout. Both halves are built from the same sources, so any change of layout raises it. */
+export const planMagic = 0x01_6e616c70727463n;
+const word = 8;
+const headerWords = 3;
+
+/** The number of a step on the wire. */
+export const stepNumber: Readonly<Record<StepName, number>> = Object.fromEntries(
+  Object.keys(layout).map((name, index) => [name, index + 1]),
+) as Record<StepName, number>;
+
+const fieldsOf: Readonly<Record<string, readonly (readonly [string, FieldKind])[]>> = Object.fromEntries(
+  Object.entries(layout).map(([name, fields]) => [name, Object.entries(fields)]),
+);
+
+const utf8 = new TextEncoder();
+
+/**
+ * The bytes that the interpreter walks.
+ *
+ * @throws {PlanError} `ERR_PLAN_VALUE` when a text holds a NUL byte, which would cut it short, or a word is none of the field's.
+ */
+export function encode(steps: readonly Step[]): Uint8Array {
+  const writer = new Writer();
+  writer.u64(planMagic);
+  writer.number(steps.length);
+  writer.number(0);
+  steps.forEach((step, index) => {
+    writer.step = index;
+    writer.number(stepNumber[step.do]);
+    const lengthAt = writer.length;
+    writer.number(0);
+    for (const [name, kind] of fieldsOf[step.do]!) writer.field(name, kind, (step as unknown as Record<string, unknown>)[name]);
+    writer.patch(lengthAt, writer.length - lengthAt - word);
+  });
+  writer.patch(2 * word, writer.length);
+  return writer.bytes();
+}
+
+/** Where the time stamps of an encoded plan begin: one 64-bit count of nanoseconds (CLOCK_MONOTONIC) per step and one for the start. */
+export function timingOffset(encoded: Uint8Array): number {
+  return encoded.length;
+}
+
+/** Bytes of time stamps that follow a plan of `steps` steps. */
+export function timingSize(steps: number): number {
+  return (steps + 1) * word;
+}
+
+/** The smallest plan there is: what the native code compares its own idea of the format with. */
+export const emptyPlanSize: number = headerWords * word;
+
+class Writer {
+  step = 0;
+  length = 0;
+  #bytes = new Uint8Array(4096);
+  #view = new DataView(this.#bytes.buffer);
+
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  patch(at: number, value: number): void {
+    this.#view.setBigUint64(at, BigInt(value), true);
+  }
+
+  number(value: number): void {
+    this.#grow(word);
+    this.#view.setInt32(this.length, value | 0, true);
+    this.#view.setInt32(this.length + 4, Math.floor(value / 2 ** 32), true);
+    this.length += word;
+  }
+
+  u64(value: bigint): void {
+    this.#grow(word);
+    this.#view.setBigUint64(this.length, BigInt.asUintN(64, value), true);
+    this.length += word;
+  }
+
+  field(name: string, kind: FieldKind, value: unknown): void {
+    if (typeof kind === "object") {
+      if ("one" in kind) this.number(this.#lookUp(name, kind.one, value as string));
+      else this.number((value as string[]).reduce((sum, flag) => sum + this.#lookUp(name, kind.flags, flag), 0));
+      return;
+    }
+    switch (kind) {
+      case "number":
+        return this.number(value as number);
+      case "boolean":
+        return this.number(value ? 1 : 0);
+      case "bigint":
+        return this.u64(value as bigint);
+      case "text":
+        return this.#text(name, value as string);
+      case "bytes":
+        return this.#sized(value as Uint8Array);
+      case "numbers":
+        this.number((value as readonly number[]).length);
+        for (const one of value as readonly number[]) this.number(one);
+        return;
+      case "texts":
+        return this.#texts(name, value as readonly string[]);
+    }
+  }
+
+  #lookUp(name: string, words: Readonly<Record<string, number>>, value: string): number {
+    const found = Object.hasOwn(words, value) ? words[value] : undefined;
+    if (found === undefined) this.#refuse(name, `${JSON.stringify(value)} is none of ${Object.keys(words).join(", ")}`);
+    return found as number;
+  }
+
+  #refuse(name: string, what: string): never {
+    throw new PlanError({ code: "ERR_PLAN_VALUE", step: this.step, message: `step ${this.step + 1}, ${name}: ${what}` });
+  }
+
+  #text(name: string, value: string): void {
+    if (value.includes("\0")) this.#refuse(name, `${JSON.stringify(value)} holds a NUL byte, where the kernel would cut it`);
+    // One UTF-16 unit is at most three bytes of UTF-8; then the length before, the NUL and the padding after.
+    this.#grow(2 * word + value.length * 3 + word);
+    const written = utf8.encodeInto(value, this.#bytes.subarray(this.length + word)).written;
+    this.number(written);
+    this.#skip(written + 1);
+  }
+
+  #sized(value: Uint8Array): void {
+    this.#grow(2 * word + value.length + word);
+    this.number(value.length);
+    this.#bytes.set(value, this.length);
+    this.#skip(value.length + 1);
+  }
+
+  #texts(name: string, values: readonly string[]): void {
+    this.number(values.length);
+    this.#grow((values.length + 1) * word);
+    this.#skip((values.length + 1) * word); // the table of pointers, ended by NULL
+    for (const value of values) this.#text(name, value);
+  }
+
+  /** Leave `size` bytes behind, up to the next word. Fresh space is zero, so ends and padding are too. */
+  #skip(size: number): void {
+    this.length += (size + word - 1) & ~(word - 1);
+  }
+
+  #grow(by: number): void {
+    if (this.length + by <= this.#bytes.length) return;
+    if (this.length + by > 0x4000_0000)
+      throw new PlanError({ code: "ERR_PLAN_SIZE", step: this.step, message: `a plan of more than 1 GiB, at step ${this.step + 1}` });
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + by));
+    larger.set(this.bytes());
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}

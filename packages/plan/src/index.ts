@@ -1,0 +1,18 @@
+export type {
+  MissingTarget,
+  MountAttribute,
+  NamespaceType,
+  Nanoseconds,
+  Propagation,
+  Reason,
+  ResourceLimit,
+  Step,
+  StepBody,
+  StepName,
+  StepOf,
+  Tree,
+} from "./step.ts";
+export { type FieldKind, layout, limitNumbers, mountAttributeFlags, namespaceFlags, propagationFlags } from "./layout.ts";
+export { emptyPlanSize, encode, planMagic, stepNumber, timingOffset, timingSize } from "./encode.ts";
+export { explain, explainStep } from "./explain.ts";
+export { PlanError } from "./plan-error.ts";

@@ -1,0 +1,2 @@
+export { readTextIn } from "./host/read-in-root.ts";
+export * from "./steps.ts";
