@@ -465,6 +465,35 @@ static napi_value netlink_request(napi_env env, napi_callback_info info)
 	return result;
 }
 
+struct window { /* struct winsize of <asm/termios.h> */
+	u16 rows, columns, x, y;
+};
+
+/* setTerminalSize(fd, rows, columns): 0 or minus errno. @see ioctl_tty(2) */
+static napi_value set_terminal_size(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct window size = {(u16)number_at(&call, 1), (u16)number_at(&call, 2), 0, 0};
+
+	return number(env, sys3(__NR_ioctl, number_at(&call, 0), 0x5414 /* TIOCSWINSZ */, &size));
+}
+
+/* syncFileSystem(path): 0 or minus errno. @see syncfs(2) */
+static napi_value sync_file_system(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	char path[PATH_ROOM];
+	const char *text = text_at(&call, 0, path);
+	int fd = text == NULL ? -ENAMETOOLONG : sys_openat(AT_FDCWD, text, O_RDONLY, 0);
+	long error;
+
+	if (fd < 0)
+		return number(env, fd);
+	error = sys1(__NR_syncfs, fd);
+	sys_close(fd);
+	return number(env, error);
+}
+
 struct bpf_load { /* union bpf_attr, BPF_PROG_LOAD */
 	u32 type, count;
 	u64 instructions, license;
@@ -557,6 +586,8 @@ NAPI_MODULE_INIT()
 		{"netlinkRequest", netlink_request},
 		{"attachDeviceProgram", attach_device_program},
 		{"listXattrs", list_xattrs},
+		{"setTerminalSize", set_terminal_size},
+		{"syncFileSystem", sync_file_system},
 	};
 
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

@@ -50,6 +50,8 @@ static int make_directories(const struct walker *walker, u64 tree, char *path)
 
 	if (fd != -ENOENT)
 		return fd;
+	while (length > 0 && path[length - 1] == '/') /* open_parent() cuts behind the slash */
+		path[--length] = '\0';
 	/* From the top down: open what is there, make what is not, in the directory that was just opened. */
 	while (at < length) {
 		size_t start = at;

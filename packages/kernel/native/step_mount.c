@@ -165,19 +165,26 @@ int do_set_mount(struct walker *walker, const struct step_set_mount *step)
 
 int do_unmount(struct walker *walker, const struct step_unmount *step)
 {
-	char path[32] = "/proc/self/fd/";
-	int fd = open_in(walker, step->tree, step->target, O_PATH, 0);
+	char path[64 + 256] = "/proc/self/fd/";
+	char name[256];
+	u64 flags = NO_FOLLOW | (step->detach ? DETACH : 0);
+	int parent;
+	size_t length;
 	long error;
 
-	if (fd < 0)
-		return failed(walker, "openat2", step->target, fd);
 	if (step->tree == TREE_HOST) {
-		error = sys2(__NR_umount2, step->target, NO_FOLLOW | (step->detach ? DETACH : 0));
-	} else {
-		number_text(path + 14, (u64)fd);
-		error = sys2(__NR_umount2, path, step->detach ? DETACH : 0);
+		error = sys2(__NR_umount2, step->target, flags);
+		return error < 0 ? failed(walker, "umount2", step->target, error) : 0;
 	}
-	sys_close(fd);
+	/* An fd of the mount itself would keep it busy: the directory above is opened, and the name is not followed. */
+	parent = open_parent(walker, step->tree, step->target, false, name);
+	if (parent < 0)
+		return failed(walker, "openat2", step->target, parent);
+	length = 14 + number_text(path + 14, (u64)parent);
+	path[length++] = '/';
+	copy_text(path + length, sizeof path - length, name);
+	error = sys2(__NR_umount2, path, flags);
+	sys_close(parent);
 	return error < 0 ? failed(walker, "umount2", step->target, error) : 0;
 }
 

@@ -98,7 +98,7 @@ int walk(struct walker *walker, u8 *plan, size_t size)
 
 	walker->step = 0;
 	if (!take_number(&at, &magic) || magic != PLAN_MAGIC || !take_number(&at, &count) ||
-	    !take_number(&at, &length) || length > size)
+	    !take_number(&at, &length) || length > size || length < (u64)(at.next - plan))
 		return failed(walker, "plan", "not a plan of this version", -EBADMSG);
 	at.end = plan + length;
 	for (; walker->step < count; walker->step++) {

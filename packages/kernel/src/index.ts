@@ -13,4 +13,4 @@ export {
 } from "./start.ts";
 export { Attachment, type Monitored, type MonitorOptions, monitorConsoleFd, startBarrier, startMonitored } from "./monitor.ts";
 export { HeldProcess, makePipe, startTimeOf } from "./process.ts";
-export { attachDeviceProgram, listXattrs, netlinkRequest } from "./raw.ts";
+export { attachDeviceProgram, listXattrs, netlinkRequest, setTerminalSize, syncFileSystem } from "./raw.ts";

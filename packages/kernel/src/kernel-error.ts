@@ -2,11 +2,15 @@ import { constants } from "node:os";
 import { explainStep, type Step } from "@ctr/plan";
 import type { NativeFailure } from "./native.ts";
 
-const symbols: ReadonlyMap<number, string> = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// Where a number has two names, the first is the usual one: EAGAIN before EWOULDBLOCK.
+const symbols: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /** The name of an errno, `E2BIG` to `EXDEV`; numbers that Node does not know stay numbers. */
 export function symbolOf(errno: number): string {
-  if (errno === 40) return "ELOOP";
   return symbols.get(errno) ?? `E${errno}`;
 }
 

@@ -24,7 +24,7 @@ export interface MonitorOptions {
   readonly barriers?: StartOptions["barriers"];
   readonly timing?: boolean;
   /** Called when the container can be attached to and has not run yet. */
-  readonly beforeStart?: () => void | Promise<void>;
+  readonly beforeStart?: (pid: number) => void | Promise<void>;
 }
 
 /** A container that a monitor stays with. */
@@ -99,7 +99,7 @@ async function followMonitor(channel: Channel, options: MonitorOptions): Promise
   // The first process may speak before the monitor says which pid it has.
   const early: (() => Promise<void>)[] = [];
   const atBarrier = async (name: string): Promise<void> => {
-    if (name === startBarrier) await options.beforeStart?.();
+    if (name === startBarrier) await options.beforeStart?.(child!.pid);
     else await options.barriers?.[name]?.(child!.pid);
     channel.release();
   };

@@ -41,6 +41,8 @@ export interface Native {
   netlinkRequest(protocol: number, messages: Uint8Array, namespace: string): number | Uint8Array;
   attachDeviceProgram(cgroup: number, program: Uint8Array): number;
   listXattrs(path: string): number | (string | Uint8Array)[];
+  setTerminalSize(fd: number, rows: number, columns: number): number;
+  syncFileSystem(path: string): number;
 }
 
 /** Neither the addon nor ctr-init could be found: what was looked for, and what to do. */

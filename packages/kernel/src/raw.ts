@@ -29,3 +29,13 @@ export function listXattrs(options: { readonly path: string }): Record<string, U
   for (let i = 0; i < flat.length; i += 2) found[flat[i] as string] = flat[i + 1] as Uint8Array;
   return found;
 }
+
+/** Write everything of the file system that `path` lies on to its disk. @see syncfs(2) */
+export function syncFileSystem(options: { readonly path: string }): void {
+  check(native().syncFileSystem(options.path), "syncfs", options.path);
+}
+
+/** Tell a terminal how large its window is. `fd` is either end of it. @see ioctl_tty(2), TIOCSWINSZ */
+export function setTerminalSize(options: { readonly fd: number; readonly rows: number; readonly columns: number }): void {
+  check(native().setTerminalSize(options.fd, options.rows, options.columns), "ioctl");
+}

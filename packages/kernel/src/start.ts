@@ -18,8 +18,11 @@ export function exitCode(ending: Ending): number {
   return 128 + (constants.signals[ending.signal as NodeJS.Signals] ?? 0);
 }
 
+// Where a number has two names, the first is the usual one: SIGABRT before SIGIOT.
 const signalNames: ReadonlyMap<number, NodeJS.Signals> = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 );
 
 /** The meaning of a wait(2) status. */
@@ -60,6 +63,7 @@ export class PreparedPlan implements Disposable {
   readonly steps: readonly Step[];
   readonly memfd: number;
   readonly #timingAt: number | undefined;
+  #lastTimes: StepTime[] | undefined;
 
   constructor(steps: readonly Step[], timing: boolean) {
     const plan = encode(steps);
@@ -71,6 +75,7 @@ export class PreparedPlan implements Disposable {
   /** What each step took until now; empty unless it was asked for. The exec's own time is not in it. */
   timing(): StepTime[] {
     if (this.#timingAt === undefined) return [];
+    if (this.#lastTimes !== undefined) return this.#lastTimes;
     const bytes = Buffer.alloc(timingSize(this.steps.length));
     readSync(this.memfd, bytes, 0, bytes.length, this.#timingAt);
     const times: StepTime[] = [];
@@ -82,7 +87,10 @@ export class PreparedPlan implements Disposable {
     return times;
   }
 
+  /** What was measured until now can still be read. */
   [Symbol.dispose](): void {
+    if (this.#lastTimes !== undefined) return;
+    this.#lastTimes = this.timing();
     closeSync(this.memfd);
   }
 }
@@ -96,9 +104,10 @@ export class Child {
   readonly running: Promise<void>;
   /** Master of the container's terminal, when the plan opened one. The caller owns it. */
   readonly terminal: number | undefined;
-  readonly timing: () => StepTime[];
+  readonly #plan: PreparedPlan;
   readonly #channel: Channel;
   #ended: Promise<Ending> | undefined;
+  #reaped = false;
 
   constructor(parts: {
     pid: number;
@@ -106,14 +115,19 @@ export class Child {
     running: Promise<void>;
     terminal: number | undefined;
     channel: Channel;
-    timing: () => StepTime[];
+    plan: PreparedPlan;
   }) {
     this.pid = parts.pid;
     this.pidfd = parts.pidfd;
     this.running = parts.running;
     this.terminal = parts.terminal;
     this.#channel = parts.channel;
-    this.timing = parts.timing;
+    this.#plan = parts.plan;
+  }
+
+  /** How long each step took; empty unless it was asked for. */
+  timing(): StepTime[] {
+    return this.#plan.timing();
   }
 
   /** Let the child go on from the barrier where the start stopped. */
@@ -123,6 +137,8 @@ export class Child {
 
   /** @throws {KernelError} `ERR_KERNEL_ESRCH` when it has ended */
   kill(signal: NodeJS.Signals | number): void {
+    // The pidfd is closed by then, and its number may be another's.
+    if (this.#reaped) throw new KernelError({ syscall: "pidfd_send_signal", errno: constants.errno.ESRCH });
     const number = typeof signal === "number" ? signal : constants.signals[signal];
     check(native().pidfdSignal(this.pidfd, number), "pidfd_send_signal");
   }
@@ -135,7 +151,9 @@ export class Child {
 
   async #waitForEnd(): Promise<Ending> {
     const ending = await waitForChild(this.pidfd);
+    this.#reaped = true;
     closeSync(this.pidfd);
+    this.#plan[Symbol.dispose]();
     return ending;
   }
 }
@@ -225,13 +243,15 @@ export async function start(options: StartOptions): Promise<Child> {
     channel.close();
     await waitForChild(child.pidfd);
     closeSync(child.pidfd);
+    if (child.terminal !== undefined) closeSync(child.terminal);
+    plan[Symbol.dispose]();
     throw error;
   };
   const stoppedAt = await follow(channel, child, options, onFork).catch(giveUp);
   const rest = stoppedAt === undefined ? Promise.resolve(undefined) : follow(channel, child, options, onFork);
   const running = rest.then(() => undefined).finally(() => channel.close());
   running.catch(() => undefined);
-  return new Child({ ...child, running, channel, timing: () => plan.timing() });
+  return new Child({ ...child, running, channel, plan });
 }
 
 function cloneHint(errno: number, namespaces: readonly NamespaceType[]): string | undefined {

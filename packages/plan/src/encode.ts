@@ -39,7 +39,8 @@ export function encode(steps: readonly Step[]): Uint8Array {
     writer.number(stepNumber[step.do]);
     const lengthAt = writer.length;
     writer.number(0);
-    for (const [name, kind] of fieldsOf[step.do]!) writer.field(name, kind, (step as unknown as Record<string, unknown>)[name]);
+    for (const [name, kind] of fieldsOf[step.do]!)
+      writer.field(name, kind, (step as unknown as Record<string, unknown>)[name]);
     writer.patch(lengthAt, writer.length - lengthAt - word);
   });
   writer.patch(2 * word, writer.length);
@@ -89,7 +90,7 @@ class Writer {
   field(name: string, kind: FieldKind, value: unknown): void {
     if (typeof kind === "object") {
       if ("one" in kind) this.number(this.#lookUp(name, kind.one, value as string));
-      else this.number((value as string[]).reduce((sum, flag) => sum + this.#lookUp(name, kind.flags, flag), 0));
+      else this.number((value as string[]).reduce((sum, flag) => sum | this.#lookUp(name, kind.flags, flag), 0));
       return;
     }
     switch (kind) {
@@ -119,11 +120,16 @@ class Writer {
   }
 
   #refuse(name: string, what: string): never {
-    throw new PlanError({ code: "ERR_PLAN_VALUE", step: this.step, message: `step ${this.step + 1}, ${name}: ${what}` });
+    throw new PlanError({
+      code: "ERR_PLAN_VALUE",
+      step: this.step,
+      message: `step ${this.step + 1}, ${name}: ${what}`,
+    });
   }
 
   #text(name: string, value: string): void {
-    if (value.includes("\0")) this.#refuse(name, `${JSON.stringify(value)} holds a NUL byte, where the kernel would cut it`);
+    if (value.includes("\0"))
+      this.#refuse(name, `${JSON.stringify(value)} holds a NUL byte, where the kernel would cut it`);
     // One UTF-16 unit is at most three bytes of UTF-8; then the length before, the NUL and the padding after.
     this.#grow(2 * word + value.length * 3 + word);
     const written = utf8.encodeInto(value, this.#bytes.subarray(this.length + word)).written;
@@ -153,7 +159,11 @@ class Writer {
   #grow(by: number): void {
     if (this.length + by <= this.#bytes.length) return;
     if (this.length + by > 0x4000_0000)
-      throw new PlanError({ code: "ERR_PLAN_SIZE", step: this.step, message: `a plan of more than 1 GiB, at step ${this.step + 1}` });
+      throw new PlanError({
+        code: "ERR_PLAN_SIZE",
+        step: this.step,
+        message: `a plan of more than 1 GiB, at step ${this.step + 1}`,
+      });
     const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + by));
     larger.set(this.bytes());
     this.#bytes = larger;

@@ -3,7 +3,8 @@ import type { Step, StepBody } from "./step.ts";
 const octal = (mode: number): string => mode.toString(8).padStart(4, "0");
 const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : JSON.stringify(text));
 const list = (words: readonly string[]): string => (words.length === 0 ? "" : ` (${words.join(", ")})`);
-const where = (at: { in: "host" | "rootfs" }, path: string): string => (at.in === "rootfs" ? `‹rootfs›${path.startsWith("/") ? "" : "/"}${path}` : path);
+const where = (at: { in: "host" | "rootfs" }, path: string): string =>
+  at.in === "rootfs" ? `‹rootfs›${path.startsWith("/") ? "" : "/"}${path}` : path;
 const size = (bytes: number): string => `${bytes} byte${bytes === 1 ? "" : "s"}`;
 
 const words: { readonly [Name in StepBody["do"]]: (step: Extract<StepBody, { do: Name }>) => string } = {
@@ -42,7 +43,8 @@ const words: { readonly [Name in StepBody["do"]]: (step: Extract<StepBody, { do:
   extendFile: (s) => `${size(s.bytes.length)} at ${s.offset} of ${where(s, s.path)}`,
   makeSymlink: (s) => `symlink ${where(s, s.path)} → ${quote(s.text)}`,
   makeHardlink: (s) => `hard link ${where(s, s.path)} = ${s.existing}`,
-  makeNode: (s) => `${s.kind} node ${where(s, s.path)}${s.kind === "fifo" ? "" : ` ${s.major}:${s.minor}`}, mode ${octal(s.mode)}`,
+  makeNode: (s) =>
+    `${s.kind} node ${where(s, s.path)}${s.kind === "fifo" ? "" : ` ${s.major}:${s.minor}`}, mode ${octal(s.mode)}`,
   setXattr: (s) => `attribute ${s.name} of ${where(s, s.path)}, ${size(s.value.length)}`,
   setTime: (s) => `time of ${where(s, s.path)}`,
   remove: (s) => `remove ${where(s, s.path)}`,
@@ -51,7 +53,8 @@ const words: { readonly [Name in StepBody["do"]]: (step: Extract<StepBody, { do:
   openTerminal: (s) => `terminal of ${s.columns}×${s.rows} as stdio and /dev/console`,
   limitCapabilities: (s) => `capability bounding set ${s.bounding.toString(16).padStart(16, "0")}`,
   setUser: (s) => `user ${s.uid}, group ${s.gid}${s.groups.length > 0 ? `, also in ${s.groups.join(" ")}` : ""}`,
-  setCapabilities: (s) => `capabilities ${s.effective.toString(16).padStart(16, "0")}${s.ambient > 0n ? `, ambient ${s.ambient.toString(16)}` : ""}`,
+  setCapabilities: (s) =>
+    `capabilities ${s.effective.toString(16).padStart(16, "0")}${s.ambient > 0n ? `, ambient ${s.ambient.toString(16)}` : ""}`,
   setNoNewPrivileges: () => "no new privileges",
   loadSeccomp: (s) => `seccomp filter of ${s.program.length / 8} instructions`,
   changeDirectory: (s) => `go to ${s.path}`,
@@ -60,9 +63,16 @@ const words: { readonly [Name in StepBody["do"]]: (step: Extract<StepBody, { do:
   exec: (s) => `exec ${s.argv.map(quote).join(" ")}`,
 };
 
+/** Names come from images and users: none may end the line or speak to the terminal, nor turn its direction. */
+const printable = (text: string): string =>
+  text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** One line in words: what a step does, without why. */
 export function explainStep(step: Step): string {
-  return (words[step.do] as (step: Step) => string)(step);
+  return printable((words[step.do] as (step: Step) => string)(step));
 }
 
 /** A plan as people read it: one line per step, what it does and which option asked for it. */
@@ -71,6 +81,9 @@ export function explain(steps: readonly Step[]): string {
   const digits = String(steps.length).length;
   const width = Math.min(76, Math.max(0, ...lines.map((line) => line.length)));
   return steps
-    .map((step, index) => `${String(index + 1).padStart(digits)}  ${lines[index]!.padEnd(width)}  ${step.because.option}: ${step.because.why}`)
+    .map(
+      (step, index) =>
+        `${String(index + 1).padStart(digits)}  ${lines[index]!.padEnd(width)}  ${printable(`${step.because.option}: ${step.because.why}`)}`,
+    )
     .join("\n");
 }

@@ -1,3 +1,14 @@
+export { emptyPlanSize, encode, planMagic, stepNumber, timingOffset, timingSize } from "./encode.ts";
+export { explain, explainStep } from "./explain.ts";
+export {
+  type FieldKind,
+  layout,
+  limitNumbers,
+  mountAttributeFlags,
+  namespaceFlags,
+  propagationFlags,
+} from "./layout.ts";
+export { PlanError } from "./plan-error.ts";
 export type {
   MissingTarget,
   MountAttribute,
@@ -12,7 +23,3 @@ export type {
   StepOf,
   Tree,
 } from "./step.ts";
-export { type FieldKind, layout, limitNumbers, mountAttributeFlags, namespaceFlags, propagationFlags } from "./layout.ts";
-export { emptyPlanSize, encode, planMagic, stepNumber, timingOffset, timingSize } from "./encode.ts";
-export { explain, explainStep } from "./explain.ts";
-export { PlanError } from "./plan-error.ts";

@@ -109,7 +109,14 @@ export type StepBody =
   | { readonly do: "pivotRoot" }
   // --- files ---------------------------------------------------------------------------------------
   /** An existing directory is taken as it is, and given the mode and owner. */
-  | { readonly do: "makeDirectory"; readonly in: Tree; readonly path: string; readonly mode: number; readonly uid: number; readonly gid: number }
+  | {
+      readonly do: "makeDirectory";
+      readonly in: Tree;
+      readonly path: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
   /** A new regular file; what had the name is replaced, never followed. */
   | {
       readonly do: "makeFile";
@@ -121,8 +128,22 @@ export type StepBody =
       readonly bytes: Uint8Array;
     }
   /** More bytes at `offset` of a file made before; offsets past the end leave a hole. */
-  | { readonly do: "extendFile"; readonly in: Tree; readonly path: string; readonly offset: bigint; readonly size: bigint; readonly bytes: Uint8Array }
-  | { readonly do: "makeSymlink"; readonly in: Tree; readonly path: string; readonly text: string; readonly uid: number; readonly gid: number }
+  | {
+      readonly do: "extendFile";
+      readonly in: Tree;
+      readonly path: string;
+      readonly offset: bigint;
+      readonly size: bigint;
+      readonly bytes: Uint8Array;
+    }
+  | {
+      readonly do: "makeSymlink";
+      readonly in: Tree;
+      readonly path: string;
+      readonly text: string;
+      readonly uid: number;
+      readonly gid: number;
+    }
   /** A second name for the file at `existing`, which is never followed when it is a symlink. */
   | { readonly do: "makeHardlink"; readonly in: Tree; readonly path: string; readonly existing: string }
   | {
@@ -136,7 +157,13 @@ export type StepBody =
       readonly major: number;
       readonly minor: number;
     }
-  | { readonly do: "setXattr"; readonly in: Tree; readonly path: string; readonly name: string; readonly value: Uint8Array }
+  | {
+      readonly do: "setXattr";
+      readonly in: Tree;
+      readonly path: string;
+      readonly name: string;
+      readonly value: Uint8Array;
+    }
   /** Set access and modification time of the name itself, not of what it points to. @see utimensat(2) */
   | { readonly do: "setTime"; readonly in: Tree; readonly path: string; readonly time: Nanoseconds }
   /** Remove a name and everything below it, without following anything. A missing name is fine. */
@@ -147,7 +174,13 @@ export type StepBody =
   | { readonly do: "setSysctl"; readonly name: string; readonly value: string }
   // --- terminal ------------------------------------------------------------------------------------
   /** Make a terminal in the container's devpts, owned by `uid`; send its master over the inherited socket `send`; make it stdio and /dev/console. */
-  | { readonly do: "openTerminal"; readonly send: number; readonly rows: number; readonly columns: number; readonly uid: number }
+  | {
+      readonly do: "openTerminal";
+      readonly send: number;
+      readonly rows: number;
+      readonly columns: number;
+      readonly uid: number;
+    }
   // --- privileges ----------------------------------------------------------------------------------
   | { readonly do: "limitCapabilities"; readonly bounding: bigint }
   /** setgroups, setresgid, setresuid; capabilities are kept for `setCapabilities`. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { perform } from "@ctr/kernel";
 import { OverlayfsError } from "../overlayfs-error.ts";
@@ -64,12 +64,12 @@ export async function createLayerDirectory(o: {
     writeFileSync(join(directory, "lower"), lowerText(below), { mode: 0o644 });
   }
   if (o.container) mkdirSync(join(directory, "merged"), { mode: 0o700 });
-  symlinkSync(`../${o.cacheId}/diff`, join(o.overlayRoot, "l", link));
-  // Written last: a directory without its link is no layer.
+  // The short link comes last: whoever finds the directory of a start that was cut off can find it too.
   const temporary = join(directory, "link.new");
   writeFileSync(temporary, link, { mode: 0o644 });
   syncFile(temporary);
   renameSync(temporary, join(directory, "link"));
+  symlinkSync(`../${o.cacheId}/diff`, join(o.overlayRoot, "l", link));
   return { directory, diff, link };
 }
 
@@ -91,14 +91,9 @@ export async function removeLayerDirectory(o: { readonly overlayRoot: string; re
   } catch (error) {
     if (!(error instanceof OverlayfsError)) throw error; // without a link there is none to remove
   }
+  if (link !== undefined) rmSync(join(o.overlayRoot, "l", link), { force: true });
   const because = { option: "remove", why: "the layer is not used any more" };
   perform([{ do: "remove", in: "host", path: join(o.overlayRoot, o.cacheId), because }]);
-  if (link === undefined) return;
-  try {
-    unlinkSync(join(o.overlayRoot, "l", link));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
 }
 
 /** Where the directories of `cacheIds` (newest first) can be found, by their short links. */

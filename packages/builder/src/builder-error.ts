@@ -1,0 +1,72 @@
+import type { Range } from "@ctr/dockerfile";
+
+export type BuilderErrorCode =
+  /** An instruction or flag of the language that this builder does not do yet. */
+  | "ERR_BUILDER_UNSUPPORTED"
+  /** A command ended with something else than 0. `exitCode` and `output` say more. */
+  | "ERR_BUILDER_RUN_FAILED"
+  /** A source of COPY or ADD is not there, or .dockerignore leaves it out. */
+  | "ERR_BUILDER_NOT_FOUND"
+  /** The destination does not fit the sources. */
+  | "ERR_BUILDER_COPY"
+  /** An operand that means nothing once its variables are put in. */
+  | "ERR_BUILDER_OPERAND"
+  /** The image that FROM or --from names is not in the store, or not for this platform. */
+  | "ERR_BUILDER_IMAGE"
+  /** No stage is called like the target. */
+  | "ERR_BUILDER_TARGET"
+  /** The context or the Dockerfile cannot be read. */
+  | "ERR_BUILDER_CONTEXT"
+  /** A file changed while the build was reading it. */
+  | "ERR_BUILDER_CHANGED"
+  /** The build cache's tables were made by a newer version. */
+  | "ERR_BUILDER_CACHE";
+
+/** Where in a Dockerfile something stands. */
+export interface Place {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 code units. */
+  readonly column: number;
+}
+
+/** A build that did not succeed. Match on `code`, never on `message`. */
+export class BuilderError extends Error {
+  override readonly name = "BuilderError";
+  readonly code: BuilderErrorCode;
+  readonly file: string | undefined;
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+  /** Of the command that failed. */
+  readonly exitCode: number | undefined;
+  /** The last lines that the failed command wrote. */
+  readonly output: string | undefined;
+
+  constructor(at: {
+    readonly code: BuilderErrorCode;
+    readonly message: string;
+    readonly place?: Place | undefined;
+    readonly exitCode?: number;
+    readonly output?: string;
+    readonly cause?: unknown;
+  }) {
+    super(at.message, at.cause === undefined ? undefined : { cause: at.cause });
+    this.code = at.code;
+    this.file = at.place?.file;
+    this.line = at.place?.line;
+    this.column = at.place?.column;
+    this.exitCode = at.exitCode;
+    this.output = at.output;
+  }
+}
+
+/** Also true for an error of another copy of this package, where `instanceof` fails. */
+export function isBuilderError(error: unknown): error is BuilderError {
+  return error instanceof Error && error.name === "BuilderError" && "code" in error;
+}
+
+/** Where a piece of a Dockerfile begins. */
+export function placeOf(piece: { readonly range: Range }, file: string): Place {
+  return { file, line: piece.range.start.line, column: piece.range.start.column };
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+// Written so that any Node can read it: an old one must be able to say what is missing.
+var version = process.versions.node.split(".").map(Number);
+
+if (version[0] < 22 || (version[0] === 22 && version[1] < 18)) {
+  console.error(
+    "ctr needs Node 22.18 or newer, and this is " +
+      process.version +
+      ". In a checkout of the repository, `npx ctr` uses the Node that `npm install` brings; elsewhere install a newer Node.",
+  );
+  process.exit(125);
+}
+import("../dist/bundle/ctr.js").catch(function (error) {
+  if (error && error.code === "ERR_MODULE_NOT_FOUND") console.error("ctr is not built yet: run `npm run build` in the repository");
+  else console.error(error);
+  process.exit(125);
+});

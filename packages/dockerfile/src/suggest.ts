@@ -1,0 +1,34 @@
+/** The candidate that `word` is most likely a misspelling of, or nothing when all are far from it. */
+export function suggest(word: string, candidates: readonly string[]): string | undefined {
+  if (word === "" || word.length > 32) return undefined; // longer words are no slips of the finger
+  const wanted = word.toLowerCase();
+  let best: string | undefined;
+  let distance = Math.max(2, Math.ceil(wanted.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const found = editDistance(wanted, candidate.toLowerCase());
+    if (found < distance && found < candidate.length) {
+      best = candidate;
+      distance = found;
+    }
+  }
+  return best;
+}
+
+// Restricted Damerau–Levenshtein: insertions, deletions, substitutions, swapped neighbours.
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, beforeLast[j - 2]! + 1);
+      row.push(cost);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length]!;
+}

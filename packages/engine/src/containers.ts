@@ -1,0 +1,82 @@
+import type { Child } from "@ctr/kernel";
+import type { Step } from "@ctr/plan";
+import type { ContainerRecord } from "./container-record.ts";
+import { type Context, findContainer } from "./context.ts";
+import { createContainer } from "./create.ts";
+import type { CreateOptions } from "./create-options.ts";
+import { type ExecOptions, execInContainer } from "./exec.ts";
+import { type Document, inspectContainer } from "./inspect.ts";
+import { type LogEntry, type LogOptions, readLogs } from "./logs.ts";
+import { refresh } from "./refresh.ts";
+import { removeContainer } from "./remove.ts";
+import { explainStart, type Started, type StartOptions, startContainer } from "./start.ts";
+import { killContainer, type Stopped, stopContainer, waitForEnd } from "./stop.ts";
+
+/** The containers of a state directory. Containers are named by name, id or the beginning of an id. */
+export class Containers {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** @see {@link createContainer} */
+  create(options: CreateOptions): Promise<ContainerRecord> {
+    return createContainer(this.#context, options);
+  }
+
+  /** @see {@link startContainer} */
+  start(reference: string, o?: StartOptions): Promise<Started> {
+    return startContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** The steps of a start, for people to read. The container must have been created. */
+  explain(reference: string): Promise<readonly Step[]> {
+    return explainStart(this.#context, findContainer(this.#context, reference));
+  }
+
+  /** As it is now. @throws {EngineError} `ERR_ENGINE_NO_CONTAINER`, `ERR_ENGINE_AMBIGUOUS_ID` */
+  get(reference: string): Promise<ContainerRecord> {
+    return refresh(this.#context, findContainer(this.#context, reference));
+  }
+
+  /** All of them as they are now, newest first. */
+  async list(): Promise<ContainerRecord[]> {
+    const records = this.#context.table.all().filter((record) => record.state !== "creating");
+    return Promise.all(records.map((record) => refresh(this.#context, record)));
+  }
+
+  /** In Docker's shape. */
+  async inspect(reference: string): Promise<Document> {
+    return inspectContainer(this.#context, await this.get(reference));
+  }
+
+  /** Exit code of a container, once it has ended. */
+  wait(reference: string): Promise<number> {
+    return waitForEnd(this.#context, findContainer(this.#context, reference));
+  }
+
+  /** @see {@link stopContainer} */
+  stop(reference: string, o?: { readonly seconds?: number | undefined }): Promise<Stopped> {
+    return stopContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** Send a signal to the first process. @throws {EngineError} `ERR_ENGINE_NOT_RUNNING` */
+  kill(reference: string, signal: string = "KILL"): Promise<void> {
+    return killContainer(this.#context, findContainer(this.#context, reference), signal);
+  }
+
+  /** @see {@link removeContainer} */
+  remove(reference: string, o?: { readonly force?: boolean }): Promise<void> {
+    return removeContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link execInContainer} */
+  exec(reference: string, o: ExecOptions): Promise<Child> {
+    return execInContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  logs(reference: string, o?: LogOptions): AsyncGenerator<LogEntry> {
+    return readLogs(this.#context, findContainer(this.#context, reference), o);
+  }
+}

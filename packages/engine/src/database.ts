@@ -1,0 +1,82 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { ContainerRecord } from "./container-record.ts";
+
+/** Open the state database of `root`, making both when missing. Any number of processes share it. */
+export function openDatabase(root: string): DatabaseSync {
+  mkdirSync(root, { recursive: true, mode: 0o710 });
+  mkdirSync(join(root, "containers"), { recursive: true, mode: 0o700 });
+  const database = new DatabaseSync(join(root, "ctr.db"));
+  database.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
+  database.exec(
+    "CREATE TABLE IF NOT EXISTS engine_container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL, record TEXT NOT NULL)",
+  );
+  return database;
+}
+
+/** The containers of a state directory. Every change is one transaction. */
+export class ContainerTable {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** False when the name is taken. */
+  insert(record: ContainerRecord): boolean {
+    const added = this.#database
+      .prepare("INSERT INTO engine_container VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+      .run(record.id, record.name, record.state, JSON.stringify(record));
+    return added.changes === 1;
+  }
+
+  /**
+   * Change a container that is in one of the states `from`.
+   *
+   * @returns the record as it is now; undefined when it is gone or in another state: somebody else was first
+   */
+  update(id: string, from: readonly ContainerRecord["state"][], change: Partial<ContainerRecord>): ContainerRecord | undefined {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const record = this.get(id);
+      const next = record !== undefined && from.includes(record.state) ? { ...record, ...change } : undefined;
+      if (next !== undefined)
+        this.#database.prepare("UPDATE engine_container SET state = ?, record = ? WHERE id = ?").run(next.state, JSON.stringify(next), id);
+      this.#database.exec("COMMIT");
+      return next;
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  delete(id: string): void {
+    this.#database.prepare("DELETE FROM engine_container WHERE id = ?").run(id);
+  }
+
+  get(id: string): ContainerRecord | undefined {
+    return recordOf(this.#database.prepare("SELECT record FROM engine_container WHERE id = ?").get(id));
+  }
+
+  byName(name: string): ContainerRecord | undefined {
+    return recordOf(this.#database.prepare("SELECT record FROM engine_container WHERE name = ?").get(name));
+  }
+
+  /** Containers whose id begins with `prefix`, at most two. */
+  byPrefix(prefix: string): ContainerRecord[] {
+    const rows = this.#database.prepare("SELECT record FROM engine_container WHERE substr(id, 1, ?) = ? LIMIT 2").all(prefix.length, prefix);
+    return rows.map((row) => recordOf(row)!);
+  }
+
+  /** All of them, newest first. */
+  all(states?: readonly ContainerRecord["state"][]): ContainerRecord[] {
+    const rows = this.#database.prepare("SELECT record FROM engine_container").all();
+    const records = rows.map((row) => recordOf(row)!).filter((record) => states === undefined || states.includes(record.state));
+    return records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  }
+}
+
+function recordOf(row: Record<string, unknown> | undefined): ContainerRecord | undefined {
+  return row === undefined ? undefined : (JSON.parse(row.record as string) as ContainerRecord);
+}

@@ -1,0 +1,71 @@
+import { resolve } from "node:path";
+import { homedir } from "node:os";
+import { openStore } from "@ctr/image-store";
+import { syncFileSystem } from "@ctr/kernel";
+import { openNetwork } from "@ctr/network";
+import { Containers } from "./containers.ts";
+import type { Context } from "./context.ts";
+import { ContainerTable, openDatabase } from "./database.ts";
+import { Images } from "./images.ts";
+import { info } from "./info.ts";
+import type { Document } from "./inspect.ts";
+import { housekeeping } from "./refresh.ts";
+
+export interface EngineOptions {
+  /** Where all state is kept; made when missing. */
+  readonly root?: string;
+  /** What the monitor of a detached container executes at its end: a command that calls `containers.get(id)`. */
+  readonly cleanup?: (id: string) => readonly string[];
+}
+
+/** The usual place: /var/lib/ctr for root, XDG's for others. */
+export function defaultRoot(): string {
+  if (process.getuid?.() === 0) return "/var/lib/ctr";
+  return `${process.env.XDG_DATA_HOME ?? `${homedir()}/.local/share`}/ctr`;
+}
+
+/** Open a state directory. Any number of processes may have the same one open; none has to stay. */
+export function openEngine(o: EngineOptions = {}): Engine {
+  return new Engine(o);
+}
+
+/** Containers, images and networks of one state directory. */
+export class Engine implements Disposable {
+  readonly root: string;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly #context: Context;
+
+  constructor(o: EngineOptions) {
+    this.root = resolve(o.root ?? defaultRoot());
+    const database = openDatabase(this.root);
+    this.#context = {
+      root: this.root,
+      database,
+      table: new ContainerTable(database),
+      store: openStore({ root: this.root, database, syncFileSystem: (path) => syncFileSystem({ path }) }),
+      network: openNetwork({ database, root: this.root, whenEmpty: "keep" }),
+      cleanup: o.cleanup,
+    };
+    this.containers = new Containers(this.#context);
+    this.images = new Images(this.#context);
+  }
+
+  info(): Document {
+    return info(this.#context);
+  }
+
+  /** @see {@link housekeeping} */
+  housekeeping(o: { readonly network?: boolean } = {}): Promise<void> {
+    return housekeeping(this.#context, { network: o.network ?? false });
+  }
+
+  close(): void {
+    this.#context.store.close();
+    this.#context.database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,13 @@
+export type { ContainerRecord, ContainerState } from "./container-record.ts";
+export type { Containers } from "./containers.ts";
+export type { CreateOptions, NetworkMode } from "./create-options.ts";
+export { defaultRoot, type Engine, type EngineOptions, openEngine } from "./engine.ts";
+export { EngineError, type EngineErrorCode } from "./engine-error.ts";
+export type { ExecOptions } from "./exec.ts";
+export type { HostImageRequest, Images, ImageSummary } from "./images.ts";
+export { version } from "./info.ts";
+export { type Document, statusOf } from "./inspect.ts";
+export type { LogEntry, LogOptions } from "./logs.ts";
+export { readSeccompFile } from "./oci-config.ts";
+export type { Started, StartOptions } from "./start.ts";
+export { signalNumber, type Stopped } from "./stop.ts";

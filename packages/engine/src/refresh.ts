@@ -1,0 +1,87 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openCgroup } from "@ctr/cgroups";
+import { endingOf, exitCode } from "@ctr/kernel";
+import { containerDirectory } from "./container-files.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import { type Context, isAlive } from "./context.ts";
+import { cgroupPath, takeDown } from "./remove.ts";
+
+/** What a monitor wrote when its container had ended. */
+interface ExitFile {
+  readonly status: number;
+  readonly time: string;
+}
+
+function readExit(context: Context, id: string): ExitFile | undefined {
+  try {
+    return JSON.parse(readFileSync(join(containerDirectory(context.root, id), "exit"), "utf8")) as ExitFile;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Bring a record up to what is true: a container that has ended since is `exited`, and what it held is given
+ * back. Nobody was there to do it when it happened; that is the price of having no daemon.
+ */
+export async function refresh(context: Context, record: ContainerRecord): Promise<ContainerRecord> {
+  const now = context.table.get(record.id) ?? record;
+  if (now.state !== "running" && !(now.state === "starting" && !isAlive(now.owner))) return now;
+  const exit = readExit(context, now.id);
+  if (exit === undefined && isAlive(now.process)) {
+    // Started by a process that was killed before it could say so.
+    return now.state === "running" ? now : (context.table.update(now.id, ["starting"], { state: "running" }) ?? now);
+  }
+  return finish(context, now, exit);
+}
+
+async function finish(context: Context, record: ContainerRecord, exit: ExitFile | undefined): Promise<ContainerRecord> {
+  const oomKilled = await finishStart(context, record);
+  const ended = context.table.update(record.id, ["running", "starting"], {
+    state: record.process === undefined ? "created" : "exited",
+    exitCode: exit === undefined ? 137 : exitCode(endingOf(exit.status)),
+    finishedAt: exit?.time ?? new Date().toISOString(),
+    oomKilled,
+  });
+  return ended ?? context.table.get(record.id) ?? record;
+}
+
+/**
+ * Give back what a start took: processes that are left, cgroup, address and ports. Says whether the kernel
+ * had ended some of it for want of memory. Again is fine.
+ */
+export async function finishStart(context: Context, record: ContainerRecord): Promise<boolean> {
+  const cgroup = openCgroup({ path: cgroupPath(record.id) });
+  const oomKilled = (await cgroup.oomKills()) > 0;
+  await cgroup.kill("SIGKILL");
+  await cgroup.remove();
+  if (usesBridge(record)) await context.network.disconnect(record.id);
+  return oomKilled;
+}
+
+export function usesBridge(record: ContainerRecord): boolean {
+  return (record.options.network ?? "bridge") === "bridge";
+}
+
+/**
+ * Tidy up after processes that were killed: what they were making, starting or removing. Containers that
+ * ended are brought up to date, and those of `--rm` go.
+ *
+ * @param o.network  Also take the bridge and the firewall table away when no container needs them. That waits
+ *   some 40 ms for the kernel, so a start does not ask for it.
+ */
+export async function housekeeping(context: Context, o: { readonly network: boolean }): Promise<void> {
+  for (const record of context.table.all()) await tidy(context, record);
+  await context.store.housekeeping();
+  if (o.network) context.network.housekeeping((id) => ["running", "starting"].includes(context.table.get(id)?.state ?? ""));
+}
+
+async function tidy(context: Context, record: ContainerRecord): Promise<void> {
+  if (isAlive(record.owner) && record.state !== "running") return; // somebody is at it
+  if (record.state === "creating" || record.state === "removing") return takeDown(context, record);
+  const now = await refresh(context, record);
+  const over = now.state === "exited" || (now.state === "created" && record.state === "starting");
+  if (over && now.options.autoRemove && !isAlive(now.owner)) await takeDown(context, now);
+}

@@ -1,0 +1,120 @@
+import { renameSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { Digest } from "@ctr/oci";
+import { blobPath, type Context, temporaryPath } from "./context.ts";
+import { all, one, run, transaction } from "./database.ts";
+import { discard } from "./layers.ts";
+import { writeLayoutIndex } from "./layout.ts";
+import { isAlive } from "./owner.ts";
+
+/** A lease of a process that lives longer than any pull takes: it forgot, or failed and went on. */
+const leaseMilliseconds = 24 * 60 * 60 * 1000;
+
+export interface Collected {
+  readonly blobs: readonly Digest[];
+  /** Chain ids. */
+  readonly layers: readonly Digest[];
+  /** Bytes on disk. */
+  readonly reclaimed: number;
+}
+
+// Everything reachable from an image's name, from a lease of running work or from a container's hold
+// lives; mark and sweep are one statement each. Rows go first, files after the commit: a crash in
+// between leaves files that nothing lists, which `housekeeping` finds.
+
+const liveBlobs = `
+  live_blob(digest) AS (
+    SELECT digest FROM image_target UNION SELECT digest FROM image_lease
+    UNION SELECT child FROM image_link JOIN live_blob ON parent = digest)`;
+
+const liveLayers = `
+  live_layer(chain_id) AS (
+    SELECT chain_id FROM image_variant JOIN live_blob ON manifest = digest WHERE chain_id IS NOT NULL
+    UNION SELECT digest FROM image_lease UNION SELECT chain_id FROM image_hold
+    UNION SELECT image_layer.parent FROM image_layer JOIN live_layer USING (chain_id) WHERE image_layer.parent IS NOT NULL)`;
+
+/**
+ * Drop what nothing reaches.
+ *
+ * @param before  Runs first, in the same transaction: whatever takes away names and targets.
+ */
+export async function collect(context: Context, before: () => void = () => {}): Promise<Collected> {
+  const collected = transaction(context.database, () => {
+    before();
+    dropDeadLeases(context);
+    const result = { ...sweepLayers(context), ...sweepBlobs(context) };
+    writeLayoutIndex(context);
+    return result;
+  });
+  await removeBlobFiles(context, collected.blobs);
+  await removeUnfinished(context, "removing");
+  const { blobBytes, layerBytes, ...ids } = collected;
+  return { ...ids, reclaimed: blobBytes + layerBytes };
+}
+
+export function dropDeadLeases(context: Context): void {
+  run(context.database, "DELETE FROM image_lease WHERE taken_at < ?", Date.now() - leaseMilliseconds);
+  for (const { owner } of all(context.database, "SELECT DISTINCT owner FROM image_lease"))
+    if (!isAlive(owner as string)) run(context.database, "DELETE FROM image_lease WHERE owner = ?", owner as string);
+}
+
+function sweepLayers(context: Context): { readonly layers: readonly Digest[]; readonly layerBytes: number } {
+  const rows = all(
+    context.database,
+    `WITH RECURSIVE ${liveBlobs}, ${liveLayers}
+     DELETE FROM image_layer WHERE chain_id NOT IN (SELECT chain_id FROM live_layer) RETURNING chain_id, cache_id, size`,
+  );
+  for (const { cache_id } of rows)
+    run(context.database, "INSERT INTO image_unfinished VALUES (?, ?, 'removing')", cache_id as string, context.owner);
+  return {
+    layers: rows.map((row) => row.chain_id as Digest),
+    layerBytes: rows.reduce((sum, row) => sum + (row.size as number), 0),
+  };
+}
+
+function sweepBlobs(context: Context): { readonly blobs: readonly Digest[]; readonly blobBytes: number } {
+  const rows = all(
+    context.database,
+    `WITH RECURSIVE ${liveBlobs}
+     DELETE FROM image_blob WHERE digest NOT IN (SELECT digest FROM live_blob) RETURNING digest, size`,
+  );
+  run(context.database, "DELETE FROM image_link WHERE parent NOT IN (SELECT digest FROM image_blob)");
+  run(context.database, "DELETE FROM image_variant WHERE manifest NOT IN (SELECT digest FROM image_blob)");
+  return {
+    blobs: rows.map((row) => row.digest as Digest),
+    blobBytes: rows.reduce((sum, row) => sum + (row.size as number), 0),
+  };
+}
+
+/**
+ * Remove the files of blobs that have no row. Moved away under the write lock, since another process
+ * may be writing the same blob again just now; deleted after it, since that may take long.
+ */
+export async function removeBlobFiles(context: Context, digests: readonly Digest[]): Promise<void> {
+  if (digests.length === 0) return;
+  const moved = transaction(context.database, () =>
+    digests
+      .filter((digest) => one(context.database, "SELECT 1 FROM image_blob WHERE digest = ?", digest) === undefined)
+      .map((digest) => moveAway(context, digest)),
+  );
+  for (const path of moved) if (path !== undefined) await rm(path, { force: true });
+}
+
+function moveAway(context: Context, digest: Digest): string | undefined {
+  const path = temporaryPath(context);
+  try {
+    renameSync(blobPath(context, digest), path);
+    return path;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Remove layer directories that are not, or no more, in the store. Those being added only once their process is gone. */
+export async function removeUnfinished(context: Context, work: "adding" | "removing"): Promise<number> {
+  const rows = all(context.database, "SELECT cache_id, owner FROM image_unfinished WHERE work = ?", work);
+  const left = rows.filter(({ owner }) => work === "removing" || !isAlive(owner as string));
+  for (const { cache_id } of left) await discard(context, cache_id as string);
+  return left.length;
+}

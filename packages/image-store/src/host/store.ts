@@ -1,0 +1,209 @@
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import {
+  type Descriptor,
+  type Digest,
+  type ImageConfig,
+  type Manifest,
+  type Platform,
+  parseReference,
+  type Reference,
+} from "@ctr/oci";
+import { createLayerDirectory, removeLayerDirectory } from "@ctr/overlayfs";
+import type { Removal, ResolvedImage, StoredImage, StoredLayer } from "../stored-image.ts";
+import { type Blob, type BlobSource, findBlob, readBlob, readBlobStream, writeBlob } from "./blobs.ts";
+import { blobPath, type Context, createDirectories, type LayerDirectories } from "./context.ts";
+import { createTables, openDatabase, run, transaction } from "./database.ts";
+import { type DiskUsage, diskUsage } from "./disk-usage.ts";
+import { housekeeping, type Tidied } from "./housekeeping.ts";
+import { addImage, listImages, nameImage, unname } from "./images.ts";
+import { type AddLayerOptions, addLayer, findLayer, hold, layerChain, overlayParents, release } from "./layers.ts";
+import { ensureLayout } from "./layout.ts";
+import { newOwner } from "./owner.ts";
+import { readConfig, readManifest } from "./read-image.ts";
+import { prune, removeImage } from "./remove.ts";
+import { findImage, nameOf, resolveImage } from "./resolve.ts";
+
+export interface OpenStoreOptions {
+  /** Made if missing, with the store's directories below it. */
+  readonly root: string;
+  /** An open `<root>/ctr.db` to share; `close` then leaves it open. */
+  readonly database?: DatabaseSync;
+  /** Makes and removes the directories of layers; Docker's overlay2 layout unless said otherwise. */
+  readonly layerDirectories?: LayerDirectories;
+  /** Brings the file system that holds a path to disk, like syncfs(2). Without it each file of a layer is synced. */
+  readonly syncFileSystem?: (path: string) => void | Promise<void>;
+}
+
+/**
+ * Open a store, making it if there is none. Any number of processes may have the same one open.
+ *
+ * @throws {ImageStoreError} `ERR_IMAGE_STORE_BUSY`, `ERR_IMAGE_STORE_VERSION`
+ */
+export function openStore(o: OpenStoreOptions): ImageStore {
+  createDirectories(o.root);
+  const database = o.database ?? openDatabase(join(o.root, "ctr.db"));
+  const context: Context = {
+    root: o.root,
+    database,
+    owner: newOwner(),
+    layerDirectories: o.layerDirectories ?? { createLayerDirectory, removeLayerDirectory },
+    syncFileSystem: o.syncFileSystem,
+  };
+  createTables(database);
+  transaction(database, () => ensureLayout(context));
+  return new ImageStore(context, o.database === undefined);
+}
+
+/** Images, their blobs and their unpacked layers, in one directory. Every method is described where it is implemented. */
+export class ImageStore implements Disposable {
+  readonly #context: Context;
+  readonly #ownsDatabase: boolean;
+  #isClosed = false;
+
+  constructor(context: Context, ownsDatabase: boolean) {
+    this.#context = context;
+    this.#ownsDatabase = ownsDatabase;
+  }
+
+  get root(): string {
+    return this.#context.root;
+  }
+
+  /** @see {@link writeBlob} */
+  writeBlob(
+    source: BlobSource,
+    o?: { readonly expected?: Partial<Blob>; readonly signal?: AbortSignal },
+  ): Promise<Blob> {
+    return writeBlob(this.#context, source, o);
+  }
+
+  /** @see {@link readBlob} */
+  readBlob(digest: Digest, o?: { readonly maxBytes?: number }): Promise<Uint8Array> {
+    return readBlob(this.#context, digest, o);
+  }
+
+  /** @see {@link readBlobStream} */
+  readBlobStream(digest: Digest, o?: { readonly signal?: AbortSignal }): AsyncGenerator<Uint8Array, void, undefined> {
+    return readBlobStream(this.#context, digest, o);
+  }
+
+  /** @see {@link findBlob} */
+  findBlob(digest: Digest): Blob | undefined {
+    return findBlob(this.#context, digest);
+  }
+
+  /** Where a blob's file is. Its bytes are not verified. */
+  blobPath(digest: Digest): string {
+    return blobPath(this.#context, digest);
+  }
+
+  /** Make written blobs an image. @see {@link addImage} */
+  addImage(o: { readonly target: Descriptor; readonly names?: readonly (string | Reference)[] }): Promise<StoredImage> {
+    return addImage(this.#context, { target: o.target, names: (o.names ?? []).map(keyOf) });
+  }
+
+  /** Give `image`, a name or id, the further name `name`. @throws {ImageStoreError} `ERR_IMAGE_NOT_FOUND`; {OciError} */
+  tag(o: { readonly image: string; readonly name: string | Reference }): void {
+    nameImage(this.#context, findImage(this.#context, o.image).image.target.digest, keyOf(o.name));
+  }
+
+  /** Take a name away and keep the image; false when nothing had it. @throws {OciError} for what is no name */
+  untag(name: string | Reference): boolean {
+    return unname(this.#context, keyOf(name));
+  }
+
+  /** @see {@link resolveImage} */
+  resolve(image: string, o: { readonly platform?: Platform } = {}): ResolvedImage {
+    return resolveImage(this.#context, image, o.platform);
+  }
+
+  /** The image itself, whatever its platforms. @throws {ImageStoreError} `ERR_IMAGE_NOT_FOUND`, `ERR_IMAGE_AMBIGUOUS` */
+  find(image: string): StoredImage {
+    return findImage(this.#context, image).image;
+  }
+
+  /** All images, newest first. */
+  list(): readonly StoredImage[] {
+    return listImages(this.#context);
+  }
+
+  /** The documents of a resolved image, verified. @throws {ImageStoreError} {OciError} */
+  async read({ variant }: ResolvedImage): Promise<{ readonly manifest: Manifest; readonly config: ImageConfig }> {
+    const manifest = await readManifest(this.#context, variant.manifest);
+    return { manifest, config: await readConfig(this.#context, variant.config) };
+  }
+
+  /** @see {@link removeImage} */
+  remove(o: { readonly image: string; readonly force?: boolean }): Promise<Removal> {
+    return removeImage(this.#context, o);
+  }
+
+  /** @see {@link prune} */
+  prune(o?: {
+    readonly images?: "none" | "dangling" | "all";
+    readonly keep?: (image: StoredImage) => boolean;
+  }): Promise<Removal> {
+    return prune(this.#context, o);
+  }
+
+  /** @see {@link addLayer} */
+  addLayer(o: AddLayerOptions): Promise<StoredLayer> {
+    return addLayer(this.#context, o);
+  }
+
+  findLayer(chainId: Digest): StoredLayer | undefined {
+    return findLayer(this.#context, chainId);
+  }
+
+  /** @see {@link layerChain} */
+  layerChain(chainId: Digest): readonly StoredLayer[] {
+    return layerChain(this.#context, chainId);
+  }
+
+  /** @see {@link overlayParents} */
+  overlayParents(chainId: Digest): readonly string[] {
+    return overlayParents(this.#context, chainId);
+  }
+
+  /** @see {@link hold} */
+  hold(o: { readonly chainId: Digest; readonly holder: string }): void {
+    hold(this.#context, o);
+  }
+
+  /** @see {@link release} */
+  release(holder: string): void {
+    release(this.#context, holder);
+  }
+
+  /** @see {@link diskUsage} */
+  diskUsage(): DiskUsage {
+    return diskUsage(this.#context);
+  }
+
+  /** @see {@link housekeeping} */
+  housekeeping(): Promise<Tidied> {
+    return housekeeping(this.#context);
+  }
+
+  /** Let go of all that was written through this handle and is no image: after a pull that failed. */
+  dropLeases(): void {
+    run(this.#context.database, "DELETE FROM image_lease WHERE owner = ?", this.#context.owner);
+  }
+
+  /** Drop this handle's leases and close the database, if `openStore` opened it. Again is fine. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.dropLeases();
+    if (this.#ownsDatabase) this.#context.database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function keyOf(name: string | Reference): string {
+  return nameOf(typeof name === "string" ? parseReference(name) : name);
+}

@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { link, mkdir, symlink, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { chainIds } from "@ctr/oci";
+import { expect, test } from "vitest";
+import { openStore } from "../src/index.ts";
+import { filesOf } from "./files-of.ts";
+import { layerDirectories } from "./layer-directories.ts";
+import { digestOf, makeImage } from "./make-image.ts";
+import { temporaryDirectory, temporaryStore } from "./temporary-store.ts";
+
+test("a chain of layers: cache ids newest first, files in their diff directories", async () => {
+  const store = temporaryStore();
+  const { chain } = await makeImage(store, { layers: ["a", "b", "c"] });
+  const layers = store.layerChain(chain[2]!);
+  expect(layers.map(({ chainId, parent }) => [chainId, parent])).toEqual([
+    [chain[2], chain[1]],
+    [chain[1], chain[0]],
+    [chain[0], undefined],
+  ]);
+  expect(store.overlayParents(chain[2]!)).toEqual(layers.map(({ cacheId }) => cacheId));
+  expect(
+    layers.map(({ cacheId }) => readFileSync(join(store.root, "overlay2", cacheId, "diff", "content"), "utf8")),
+  ).toEqual(["c", "b", "a"]);
+  expect(layers.every(({ cacheId }) => /^[0-9a-f]{64}$/.test(cacheId))).toBe(true);
+});
+
+test("a layer that is there is not unpacked again", async () => {
+  const store = temporaryStore();
+  const options = { chainId: digestOf("a"), diffId: digestOf("a") };
+  const layer = await store.addLayer({ ...options, fill: async () => {} });
+  const again = await store.addLayer({ ...options, fill: () => Promise.reject(new Error("asked twice")) });
+  expect(again).toEqual(layer);
+});
+
+test("two that unpack the same layer at once agree on one, the other's directory goes", async () => {
+  const root = temporaryDirectory();
+  const [first, second] = [temporaryStore(root), temporaryStore(root)];
+  const { promise: bothAreIn, resolve } = Promise.withResolvers<void>();
+  let inside = 0;
+  const options = {
+    chainId: digestOf("a"),
+    diffId: digestOf("a"),
+    fill: async (diff: string) => {
+      await writeFile(join(diff, "content"), "a");
+      if (++inside === 2) resolve();
+      await bothAreIn;
+    },
+  };
+  const [one, two] = await Promise.all([first.addLayer(options), second.addLayer(options)]);
+  expect(one).toEqual(two);
+  expect(filesOf(root)).toMatchObject({ layers: [one.cacheId], temporary: [] });
+  expect(filesOf(root).links).toHaveLength(1);
+});
+
+test("a fill that fails leaves nothing", async () => {
+  const store = temporaryStore();
+  const adding = store.addLayer({
+    chainId: digestOf("a"),
+    diffId: digestOf("a"),
+    fill: () => Promise.reject(new RangeError("bad tar")),
+  });
+  await expect(adding).rejects.toThrow(RangeError);
+  expect(store.findLayer(digestOf("a"))).toBeUndefined();
+  expect(filesOf(store.root)).toMatchObject({ layers: [], links: [] });
+});
+
+test("chain ids are checked, parents must be there", async () => {
+  const store = temporaryStore();
+  const fill = async () => {};
+  await expect(store.addLayer({ chainId: digestOf("b"), diffId: digestOf("a"), fill })).rejects.toMatchObject({
+    code: "ERR_LAYER_CHAIN",
+  });
+  const { createHash } = await import("node:crypto");
+  const chain = chainIds([digestOf("a"), digestOf("b")], (text) => createHash("sha256").update(text).digest("hex"));
+  const orphan = { chainId: chain[1]!, parentChainId: chain[0]!, diffId: digestOf("b"), fill };
+  await expect(store.addLayer(orphan)).rejects.toMatchObject({ code: "ERR_LAYER_NOT_FOUND" });
+  expect(() => store.overlayParents(chain[1]!)).toThrow(expect.objectContaining({ code: "ERR_LAYER_NOT_FOUND" }));
+});
+
+test("the size is what du says: a hard link once, a hole not at all, a symlink not followed", async () => {
+  const store = temporaryStore();
+  const layer = await store.addLayer({
+    chainId: digestOf("a"),
+    diffId: digestOf("a"),
+    fill: async (diff) => {
+      await mkdir(join(diff, "d"));
+      await writeFile(join(diff, "d", "file"), new Uint8Array(100_000).fill(1));
+      await link(join(diff, "d", "file"), join(diff, "again"));
+      await writeFile(join(diff, "sparse"), "");
+      await truncate(join(diff, "sparse"), 10 ** 9);
+      await symlink("/", join(diff, "root"));
+    },
+  });
+  const own = statSync(join(store.root, "overlay2", layer.cacheId, "diff", "d", "file")).blocks * 512;
+  expect(layer.size).toBeGreaterThanOrEqual(own);
+  expect(layer.size).toBeLessThan(own + 200_000);
+});
+
+test("with a way to sync the file system, that is used, before the layer is visible", async () => {
+  const seen: [string, unknown][] = [];
+  const root = temporaryDirectory();
+  using store = openStore({
+    root,
+    layerDirectories,
+    syncFileSystem: (path) => {
+      seen.push([path, store.findLayer(digestOf("a"))]);
+    },
+  });
+  await store.addLayer({ chainId: digestOf("a"), diffId: digestOf("a"), fill: async () => {} });
+  expect(seen).toEqual([[join(root, "overlay2"), undefined]]);
+});
+
+test("by default layers lie as in Docker's overlay2", async () => {
+  const root = temporaryDirectory();
+  using store = openStore({ root });
+  const { chain } = await makeImage(store, { layers: ["a", "b", "c"] });
+  const read = (...path: string[]): string => readFileSync(join(root, "overlay2", ...path), "utf8");
+  const [top, middle, base] = store.overlayParents(chain[2]!) as [string, string, string];
+  expect(read(top, "lower")).toBe(`l/${read(middle, "link")}:l/${read(base, "link")}`);
+  expect(readlinkSync(join(root, "overlay2", "l", read(base, "link")))).toBe(`../${base}/diff`);
+  expect(readdirSync(join(root, "overlay2", base)).sort()).toEqual(["diff", "link"]);
+  store.dropLeases();
+  await store.prune();
+  expect(filesOf(root)).toMatchObject({ layers: [], links: [] });
+});

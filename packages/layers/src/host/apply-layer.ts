@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { perform } from "@ctr/kernel";
+import { type Digest, makeDigest } from "@ctr/oci";
+import type { Step } from "@ctr/plan";
+import { type ArchiveEvent, type ArchiveLimits, ArchiveReader } from "../archive-reader.ts";
+import { type DirectoryStatus, LayerSteps, type OverlayXattrs } from "../layer-steps.ts";
+import { LayerError } from "../layers-error.ts";
+import { decompress } from "./decompress.ts";
+import { statBelow } from "./stat-below.ts";
+
+export interface ApplyLayerOptions {
+  /** A tar archive, as it is or packed with gzip or zstd. Chunks must not change once they are given. */
+  readonly archive: AsyncIterable<Uint8Array>;
+  /** An existing directory, empty: the layer's `diff`. */
+  readonly directory: string;
+  /** Directories of the layers below, newest first: a directory that the layer only passes through is made like theirs. */
+  readonly lowers?: readonly string[];
+  readonly expectedDiffId?: Digest;
+  /** Default "trusted"; "user" for overlay mounts with `userxattr`, as rootless ones are. */
+  readonly overlayXattrs?: OverlayXattrs;
+  readonly limits?: ArchiveLimits;
+  readonly signal?: AbortSignal;
+}
+
+export interface AppliedLayer {
+  /** SHA-256 of the archive without its compression. */
+  readonly diffId: Digest;
+  /** Bytes of the archive without its compression. */
+  readonly size: number;
+  readonly entries: number;
+}
+
+/**
+ * Unpack a layer into the directory that an overlay mount shows it from. The archive is read once, its
+ * diff id computed on the way; memory does not grow with the size of the files.
+ *
+ * After a failure the directory holds a part of the layer: remove it.
+ *
+ * @throws {LayerError} `ERR_LAYERS_ENTRY`, `ERR_LAYERS_ARCHIVE`, `ERR_LAYERS_LIMIT`, `ERR_LAYERS_COMPRESSION`
+ *   for what is wrong with the archive; `ERR_LAYERS_DIFF_ID` when it is not the one expected;
+ *   `ERR_LAYERS_WRITE` when the kernel refused, with its error as `cause`.
+ * @see image-spec layer.md, "Applying Changesets"
+ */
+export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLayer> {
+  const { archive, directory, lowers = [], expectedDiffId, overlayXattrs, limits, signal } = options;
+  const hash = createHash("sha256");
+  const reader = new ArchiveReader(limits);
+  const steps = new LayerSteps({
+    ...(overlayXattrs === undefined ? {} : { overlayXattrs }),
+    below: (path) => findBelow(lowers, path),
+  });
+  const batch = new Batch(directory);
+  let size = 0;
+  let entries = 0;
+  for await (const chunk of decompress(archive)) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+    size += chunk.length;
+    for (const event of reader.push(chunk)) {
+      if (event.type === "entry") entries++;
+      batch.add(translate(steps, event));
+    }
+  }
+  reader.end();
+  for (const step of steps.finish()) batch.add([step]);
+  batch.flush();
+  const diffId = makeDigest("sha256", hash.digest("hex"));
+  if (expectedDiffId !== undefined && diffId !== expectedDiffId)
+    throw new LayerError({
+      code: "ERR_LAYERS_DIFF_ID",
+      message: `the layer's diff id is ${diffId}, but ${expectedDiffId} was promised; fetch it again`,
+    });
+  return { diffId, size, entries };
+}
+
+function translate(steps: LayerSteps, event: ArchiveEvent): Step[] {
+  if (event.type === "entry") return steps.entry(event.entry);
+  return event.type === "data" ? steps.data(event.offset, event.bytes) : steps.done();
+}
+
+/** Steps on their way to the kernel, many at a time: each batch costs one crossing. */
+class Batch {
+  readonly #directory: string;
+  #steps: Step[] = [];
+  #bytes = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  add(steps: readonly Step[]): void {
+    for (const step of steps) {
+      this.#steps.push(step);
+      if (step.do === "makeFile" || step.do === "extendFile") this.#bytes += step.bytes.length;
+    }
+    if (this.#steps.length >= 512 || this.#bytes >= 4 << 20) this.flush();
+  }
+
+  flush(): void {
+    if (this.#steps.length === 0) return;
+    const because = { option: "directory", why: "the layer is unpacked here" };
+    const steps: Step[] = [{ do: "enterRootfs", path: this.#directory, because }, ...this.#steps];
+    this.#steps = [];
+    this.#bytes = 0;
+    try {
+      perform(steps);
+    } catch (cause) {
+      throw new LayerError({
+        code: "ERR_LAYERS_WRITE",
+        message: `cannot write into ${this.#directory}: ${(cause as Error).message}`,
+        cause,
+      });
+    }
+  }
+}
+
+// A link on the way ends the search: its directory is another one.
+function findBelow(lowers: readonly string[], path: readonly string[]): DirectoryStatus | undefined {
+  for (const lower of lowers) {
+    const found = lookUp(lower, path);
+    if (found === "hidden") return undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function lookUp(lower: string, path: readonly string[]): DirectoryStatus | "hidden" | undefined {
+  let here = lower;
+  let status: DirectoryStatus | undefined;
+  for (const part of path) {
+    here = `${here}/${part}`;
+    const stat = statBelow(here);
+    if (stat === undefined) return undefined;
+    if (!stat.isDirectory()) return "hidden";
+    status = { mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), mtime: stat.mtimeNs };
+  }
+  return status;
+}

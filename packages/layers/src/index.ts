@@ -1,0 +1,11 @@
+export { type ArchiveEvent, type ArchiveLimits, ArchiveReader } from "./archive-reader.ts";
+export { type AppliedLayer, type ApplyLayerOptions, applyLayer } from "./host/apply-layer.ts";
+export { type CompressOptions, compress } from "./host/compress.ts";
+export { type Compression, decompress, detectCompression } from "./host/decompress.ts";
+export { type DiffLayerOptions, diffLayer, type TarDirectoryOptions, tarDirectory } from "./host/diff-layer.ts";
+export { type LayerChange, type ListChangesOptions, listChanges } from "./host/list-changes.ts";
+export { type DirectoryStatus, LayerSteps, type LayerStepsOptions, type OverlayXattrs } from "./layer-steps.ts";
+export { LayerError, type LayerErrorCode } from "./layers-error.ts";
+export { decodeName, encodeName } from "./name-bytes.ts";
+export { type EntryType, type TarEntry, tarEntry } from "./tar-entry.ts";
+export { type ArchiveMember, encodeEntry, writeArchive } from "./write-archive.ts";

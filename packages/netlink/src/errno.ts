@@ -1,0 +1,45 @@
+/** The errnos that netlink families answer with, by number. @see <asm-generic/errno-base.h>, <asm-generic/errno.h> */
+const symbols: Readonly<Record<number, string>> = {
+  1: "EPERM",
+  2: "ENOENT",
+  3: "ESRCH",
+  4: "EINTR",
+  6: "ENXIO",
+  7: "E2BIG",
+  9: "EBADF",
+  11: "EAGAIN",
+  12: "ENOMEM",
+  13: "EACCES",
+  16: "EBUSY",
+  17: "EEXIST",
+  18: "EXDEV",
+  19: "ENODEV",
+  20: "ENOTDIR",
+  22: "EINVAL",
+  23: "ENFILE",
+  24: "EMFILE",
+  28: "ENOSPC",
+  31: "EMLINK",
+  33: "EDOM",
+  34: "ERANGE",
+  40: "ELOOP",
+  74: "EBADMSG",
+  75: "EOVERFLOW",
+  85: "ERESTART",
+  90: "EMSGSIZE",
+  93: "EPROTONOSUPPORT",
+  95: "EOPNOTSUPP",
+  97: "EAFNOSUPPORT",
+  98: "EADDRINUSE",
+  99: "EADDRNOTAVAIL",
+  100: "ENETDOWN",
+  101: "ENETUNREACH",
+  105: "ENOBUFS",
+  110: "ETIMEDOUT",
+  113: "EHOSTUNREACH",
+};
+
+/** `17` → `EEXIST`; an errno outside the table keeps its number: `E123`. */
+export function symbolOf(errno: number): string {
+  return symbols[errno] ?? `E${errno}`;
+}

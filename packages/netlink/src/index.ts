@@ -1,0 +1,2 @@
+export { sendMessages } from "./host/request.ts";
+export * from "./steps.ts";
