@@ -93,7 +93,14 @@ static void close_pair(int pair[2])
 			sys_close(pair[i]);
 }
 
-static long start_container(const struct options *options, struct container *container)
+/* Is what `ps` shows of a container's init: its name, and not what its monitor was told. */
+static void hide_arguments(char **arguments)
+{
+	for (; *arguments != NULL; arguments++)
+		zero(*arguments, text_length(*arguments));
+}
+
+static long start_container(const struct options *options, struct container *container, char **arguments)
 {
 	int input[2] = {-1, -1}, output[2] = {-1, -1}, errors[2] = {-1, -1}, console[2] = {-1, -1};
 	struct clone_args args = {
@@ -116,8 +123,12 @@ static long start_container(const struct options *options, struct container *con
 	}
 	if (error == 0)
 		error = sys2(__NR_clone3, &args, sizeof args);
-	if (error == 0)
+	if (error == 0) {
+		hide_arguments(arguments - 1);
 		become_container(options, (int[3]){input[0], output[1], errors[1]}, console[1]);
+	}
+	if (input[1] >= 0)
+		sys3(__NR_fcntl, input[1], F_SETFL, O_WRONLY | O_NONBLOCK);
 	if (error > 0) {
 		*container = (struct container){error, container->pidfd, input[1], {output[0], errors[0]}, console[0]};
 		input[1] = output[0] = errors[0] = console[0] = -1;
@@ -142,6 +153,9 @@ struct session {
 	struct log log;
 	struct line lines[2];
 	bool terminal;
+	/* Typed, and not taken by the program yet. Nobody is asked for more meanwhile: a program that does not read must not stop its own output. */
+	u8 typed[4096];
+	size_t typed_at, typed_size;
 };
 
 /* Moves one piece of output. False at its end. */
@@ -164,16 +178,37 @@ static bool move_output(struct session *session, int index)
 	return true;
 }
 
-static void move_input(struct session *session, struct client *client)
+static void give_typed(struct session *session)
 {
-	u8 data[4096];
-	long size = sys_read(client->input, data, sizeof data);
+	while (session->typed_at < session->typed_size) {
+		long done = session->container.input < 0 ? -EPIPE
+							 : sys_write(session->container.input, session->typed + session->typed_at,
+								     session->typed_size - session->typed_at);
+
+		if (done == -EAGAIN)
+			return;
+		if (done < 0) { /* nobody will read it any more */
+			session->typed_at = session->typed_size;
+			if (!session->terminal)
+				close_stream(&session->container.input);
+			return;
+		}
+		session->typed_at += (size_t)done;
+	}
+}
+
+static void take_typed(struct session *session, struct client *client)
+{
+	long size = sys_read(client->input, session->typed, sizeof session->typed);
 
 	if (size == -EAGAIN)
 		return;
-	if (size > 0 && session->container.input >= 0 &&
-	    write_all(session->container.input, data, (size_t)size) == 0)
+	if (size > 0) {
+		session->typed_at = 0;
+		session->typed_size = (size_t)size;
+		give_typed(session);
 		return;
+	}
 	close_stream(&client->input);
 	if (!session->terminal) /* the program sees the end of its input, as after `echo hi |` */
 		close_stream(&session->container.input);
@@ -185,18 +220,21 @@ static void take_terminal(struct session *session)
 	int master;
 
 	if (receive_message(session->container.console, &message, &master, 0) == 1 && master >= 0) {
+		sys3(__NR_fcntl, master, F_SETFL, O_RDWR | O_NONBLOCK);
 		session->container.streams[0] = master;
 		session->container.input = master;
 	}
 	close_stream(&session->container.console);
 }
 
-enum { PIDFD, CONSOLE_AT, FIRST_STREAM, SECOND_STREAM, LISTENER_AT, FIXED_FDS };
+enum { PIDFD, CONSOLE_AT, FIRST_STREAM, SECOND_STREAM, LISTENER_AT, INPUT_AT, FIXED_FDS };
 
 static u64 list_fds(struct session *session, struct pollfd *fds)
 {
 	u64 count = FIXED_FDS;
+	bool pending = session->typed_at < session->typed_size;
 
+	fds[INPUT_AT] = (struct pollfd){pending ? session->container.input : -1, POLLOUT, 0};
 	fds[PIDFD] = (struct pollfd){session->container.pidfd, POLLIN, 0};
 	fds[CONSOLE_AT] = (struct pollfd){session->container.console, POLLIN, 0};
 	fds[FIRST_STREAM] = (struct pollfd){session->container.streams[0], POLLIN, 0};
@@ -204,7 +242,7 @@ static u64 list_fds(struct session *session, struct pollfd *fds)
 	fds[LISTENER_AT] = (struct pollfd){session->clients.listener, POLLIN, 0};
 	for (u64 i = 0; i < session->clients.count; i++) {
 		fds[count++] = (struct pollfd){session->clients.all[i].socket, POLLIN, 0};
-		fds[count++] = (struct pollfd){session->clients.all[i].input, POLLIN, 0};
+		fds[count++] = (struct pollfd){pending ? -1 : session->clients.all[i].input, POLLIN, 0};
 	}
 	return count;
 }
@@ -242,11 +280,13 @@ static void stay(struct session *session)
 		for (int i = 0; i < 2; i++)
 			if (fds[FIRST_STREAM + i].revents != 0 && session->container.streams[i] >= 0)
 				move_output(session, i);
+		if (fds[INPUT_AT].revents != 0)
+			give_typed(session);
 		for (u64 i = 0; i < clients; i++)
 			for (u64 j = 0; j < session->clients.count; j++)
-				if (fds[FIXED_FDS + 2 * i + 1].revents != 0 && before[i].input >= 0 &&
+				if (fds[FIXED_FDS + 2 * i + 1].revents != 0 && session->typed_at == session->typed_size &&
 				    session->clients.all[j].input == before[i].input)
-					move_input(session, &session->clients.all[j]);
+					take_typed(session, &session->clients.all[j]);
 		if (fds[PIDFD].revents != 0)
 			return;
 	}
@@ -286,7 +326,7 @@ int monitor(char **arguments)
 		return 2;
 	sys0(__NR_setsid);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
-	pid = start_container(&options, &session.container);
+	pid = start_container(&options, &session.container, arguments);
 	if (pid < 0) {
 		started.kind = MESSAGE_FAILED;
 		started.error = (s32)-pid;

@@ -8,6 +8,7 @@
 
 #include <asm/ioctls.h>
 #include <asm/signal.h>
+#include <linux/prctl.h>
 
 #define WAIT_NO_HANG 1
 
@@ -46,6 +47,7 @@ __attribute__((noreturn)) static void be_init(long main_pid)
 	u64 all = ~0ULL;
 	int status = 0;
 
+	sys2(__NR_prctl, PR_SET_NAME, "ctr-init");
 	sys3(__NR_close_range, 0, ~0U, 0); /* the program's pipes must end with the program */
 	for (;;) {
 		long signal = sys4(__NR_rt_sigtimedwait, &all, NULL, NULL, sizeof all);

@@ -11,6 +11,7 @@ const symbols: ReadonlyMap<number, string> = new Map(
 
 /** The name of an errno, `E2BIG` to `EXDEV`; numbers that Node does not know stay numbers. */
 export function symbolOf(errno: number): string {
+  if (errno === constants.errno.EOPNOTSUPP) return "EOPNOTSUPP";
   return symbols.get(errno) ?? `E${errno}`;
 }
 

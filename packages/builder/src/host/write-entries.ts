@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { perform } from "@ctr/kernel";
 import type { Step, StepOf, StepName } from "@ctr/plan";
 import { BuilderError, type Place } from "../builder-error.ts";
-import { joinPath, parentPath } from "../container-path.ts";
+import { absolutePath, joinPath, parentPath } from "../container-path.ts";
 import { changeMode, type ModeChange } from "../mode-change.ts";
 import type { CopyEntry } from "./copy-source.ts";
 import { changed, type Tree } from "./tree.ts";
@@ -193,19 +193,8 @@ export function resolveTarget(tree: Tree, path: string): string {
 }
 
 function danglingTarget(tree: Tree, link: string): string {
-  let text = tree.readLink(link);
-  let from = parentPath(link);
-  for (let links = 0; links < 40; links++) {
-    const parts: string[] = [];
-    for (const part of (text.startsWith("/") ? text : `${from}/${text}`).split("/")) {
-      if (part === "" || part === ".") continue;
-      if (part === "..") parts.pop();
-      else parts.push(part);
-    }
-    const path = parts.join("/");
-    if (tree.status(path)?.kind !== "symlink") return path;
-    text = tree.readLink(path);
-    from = parentPath(path);
-  }
-  return link;
+  let path = link;
+  for (let links = 0; links < 40 && tree.status(path)?.kind === "symlink"; links++)
+    path = absolutePath(`/${parentPath(path)}`, tree.readLink(path)).slice(1);
+  return path;
 }

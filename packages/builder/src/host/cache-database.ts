@@ -1,0 +1,155 @@
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
+import { type Digest, isDigest } from "@ctr/oci";
+import { BuilderError } from "../builder-error.ts";
+import type { StepParts, StepRecord } from "../step-parts.ts";
+
+const schemaVersion = 1;
+
+//  build_place   where a step stood in the last build of a file, with the parts of its key   "why did it run?"
+//  build_result  key ──▶ what the step made                                                  "has it been done?"
+//  build_blob    layer ──▶ its compressed archive
+const schema = `
+  CREATE TABLE IF NOT EXISTS build_schema (version INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS build_place (
+    project TEXT NOT NULL, stage TEXT NOT NULL, ordinal INTEGER NOT NULL, parts TEXT NOT NULL,
+    PRIMARY KEY (project, stage, ordinal)) STRICT;
+  CREATE TABLE IF NOT EXISTS build_result (
+    key TEXT PRIMARY KEY, result TEXT NOT NULL, chain_id TEXT, used_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS build_blob (
+    diff_id TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL) STRICT;
+`;
+
+/** What a step made. */
+export interface StepResult {
+  /** RFC 3339; an image that is made of reused steps only is the same image again. */
+  readonly created: string;
+  /** Absent when no file changed. */
+  readonly layer?: {
+    readonly diffId: Digest;
+    readonly chainId: Digest;
+    readonly size: number;
+    readonly files: number;
+    /** The times in the archive were cut at it. */
+    readonly sourceDateEpoch?: number;
+  };
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+/** The build cache: tables named `build_…` in the state database. */
+export class BuildCache implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #owned: boolean;
+
+  /** @throws {BuilderError} `ERR_BUILDER_CACHE` */
+  constructor(database: DatabaseSync | string) {
+    this.#owned = typeof database === "string";
+    this.#database = typeof database === "string" ? new DatabaseSync(database) : database;
+    if (this.#owned) this.#database.exec("PRAGMA busy_timeout = 30000");
+    this.#transaction(() => {
+      this.#database.exec(schema);
+      const [found] = this.#all("SELECT version FROM build_schema");
+      if (found === undefined) this.#run("INSERT INTO build_schema VALUES (?)", schemaVersion);
+      else if (found.version !== schemaVersion) {
+        const message = `the build cache has format ${found.version}, this program reads format ${schemaVersion}: use the newer program`;
+        throw new BuilderError({ code: "ERR_BUILDER_CACHE", message });
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#owned && this.#database.isOpen) this.#database.close();
+  }
+
+  /** The steps of a stage as the last build left them. */
+  records(project: string, stage: string): StepRecord[] {
+    const rows = this.#all(
+      "SELECT ordinal, parts FROM build_place WHERE project = ? AND stage = ? ORDER BY ordinal",
+      project,
+      stage,
+    );
+    return rows.map((row) => ({
+      ordinal: row.ordinal as number,
+      parts: JSON.parse(row.parts as string) as StepParts,
+    }));
+  }
+
+  findResult(key: string): StepResult | undefined {
+    const [row] = this.#all("SELECT result FROM build_result WHERE key = ?", key);
+    return row === undefined ? undefined : (JSON.parse(row.result as string) as StepResult);
+  }
+
+  /** Note what a step made, or that it was used again. The layer must be in the store. */
+  record(o: {
+    readonly project: string;
+    readonly stage: string;
+    readonly ordinal: number;
+    readonly key: string;
+    readonly parts: StepParts;
+    readonly result: StepResult;
+  }): void {
+    const { project, stage, ordinal, key, parts, result } = o;
+    this.#transaction(() => {
+      this.#run("INSERT OR REPLACE INTO build_place VALUES (?, ?, ?, ?)", project, stage, ordinal, JSON.stringify(parts));
+      this.#run(
+        "INSERT OR REPLACE INTO build_result VALUES (?, ?, ?, ?)",
+        key,
+        JSON.stringify(result),
+        result.layer?.chainId ?? null,
+        Date.now(),
+      );
+    });
+  }
+
+  /** Forget the places of a stage behind its last step: the file became shorter. */
+  cutStage(project: string, stage: string, length: number): void {
+    this.#run("DELETE FROM build_place WHERE project = ? AND stage = ? AND ordinal >= ?", project, stage, length);
+  }
+
+  findBlob(diffId: Digest): { readonly digest: Digest; readonly size: number } | undefined {
+    const [row] = this.#all("SELECT digest, size FROM build_blob WHERE diff_id = ?", diffId);
+    return row !== undefined && isDigest(row.digest as string)
+      ? { digest: row.digest as Digest, size: row.size as number }
+      : undefined;
+  }
+
+  recordBlob(diffId: Digest, blob: { readonly digest: Digest; readonly size: number }): void {
+    this.#run("INSERT OR REPLACE INTO build_blob VALUES (?, ?, ?)", diffId, blob.digest, blob.size);
+  }
+
+  /**
+   * Forget results that were used last before `before`.
+   * @returns Chain ids that no result names any more.
+   */
+  forget(before: number): Digest[] {
+    return this.#transaction(() => {
+      const gone = this.#all(
+        "DELETE FROM build_result WHERE used_at < ? RETURNING chain_id",
+        before,
+      ).flatMap((row) => (row.chain_id === null ? [] : [row.chain_id as Digest]));
+      const isNamed = (chainId: Digest): boolean =>
+        this.#all("SELECT 1 FROM build_result WHERE chain_id = ? LIMIT 1", chainId).length > 0;
+      return [...new Set(gone)].filter((chainId) => !isNamed(chainId));
+    });
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#database.prepare(sql).all(...values) as Row[];
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    this.#database.prepare(sql).run(...values);
+  }
+}

@@ -1,0 +1,122 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { perform } from "@ctr/kernel";
+import { openOverlay } from "@ctr/overlayfs";
+import { Tree } from "./tree.ts";
+
+//  <store>/tmp/build-<owner>/empty         a lower directory where there is no other
+//                            <n>/upper     becomes a layer's directory by rename(2), or is removed
+//                            <n>/work      the kernel's
+//                            <n>/merged    where a worker may mount
+//
+//  The owner is a process by pid, start time and boot, so that whoever comes later knows whether it still runs.
+
+const prefix = "build-";
+
+/** Directories of a layer that is being made. */
+export interface LayerDraft {
+  readonly lowers: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  readonly merged: string;
+}
+
+/** A build's own directory below the store's `tmp`; all of it goes when the build ends. */
+export class Workspace implements Disposable {
+  /** Names this build to the store, as holder of the layers that it reads. */
+  readonly holder: string;
+  readonly directory: string;
+  readonly #empty: string;
+  #drafts = 0;
+
+  constructor(storeRoot: string) {
+    this.holder = `${prefix}${thisProcess()}-${randomBytes(4).toString("hex")}`;
+    this.directory = join(storeRoot, "tmp", this.holder);
+    this.#empty = join(this.directory, "empty");
+    mkdirSync(this.#empty, { recursive: true, mode: 0o755 });
+  }
+
+  /** A place for the changes on top of `lowers`, newest first. */
+  draft(lowers: readonly string[]): LayerDraft {
+    const directory = join(this.directory, String(++this.#drafts));
+    const draft = {
+      lowers: lowers.length === 0 ? [this.#empty] : lowers,
+      upper: join(directory, "upper"),
+      work: join(directory, "work"),
+      merged: join(directory, "merged"),
+    };
+    for (const path of [directory, draft.work, draft.merged]) mkdirSync(path, { mode: 0o700 });
+    makeLike(draft.upper, draft.lowers[0]!);
+    return draft;
+  }
+
+  /** Write into a draft through the overlay that it stands for. */
+  openDraft(draft: LayerDraft): Tree {
+    const { lowers, upper, work } = draft;
+    return new Tree(openOverlay({ lowers, upper, work, volatile: true })); // the store syncs what it keeps
+  }
+
+  /** Read layers as one tree. An overlay that is only read needs two. */
+  openLayers(lowers: readonly string[]): Tree {
+    const padded = [...lowers, this.#empty];
+    return padded.length === 1 ? Tree.open(this.#empty) : new Tree(openOverlay({ lowers: padded }));
+  }
+
+  /** A directory with one program in it, to show to a command. */
+  scriptDirectory(name: string, text: string): string {
+    const directory = join(this.directory, `script-${++this.#drafts}`);
+    const because = { option: "RUN <<EOF", why: "the heredoc is a program" };
+    const bytes = new TextEncoder().encode(text);
+    perform([
+      { do: "makeDirectory", in: "host", path: directory, mode: 0o755, uid: 0, gid: 0, because },
+      { do: "makeFile", in: "host", path: join(directory, name), mode: 0o755, uid: 0, gid: 0, bytes, because },
+    ]);
+    return directory;
+  }
+
+  [Symbol.dispose](): void {
+    removeTree(this.directory);
+  }
+}
+
+/** Names in an image are anybody's: nothing is followed. */
+export function removeTree(path: string): void {
+  perform([{ do: "remove", in: "host", path, because: { option: "build", why: "the step is done" } }]);
+}
+
+// The root directory of a view is the upper's: it must look as the one below it.
+function makeLike(path: string, model: string): void {
+  const { mode, uid, gid, atime, mtime } = statSync(model);
+  const because = { option: "build", why: "the step's changes come here" };
+  perform([{ do: "makeDirectory", in: "host", path, mode: mode & 0o7777, uid, gid, because }]);
+  utimesSync(path, atime, mtime);
+}
+
+/** What builds left that died; their names, which are also their names as holders. */
+export function removeDeadWorkspaces(storeRoot: string): string[] {
+  const names = readdirSync(join(storeRoot, "tmp")).filter((name) => name.startsWith(prefix) && !isAlive(name));
+  for (const name of names) removeTree(join(storeRoot, "tmp", name));
+  return names;
+}
+
+function isAlive(name: string): boolean {
+  const match = /^build-([0-9]+)-([0-9]+)-([0-9a-f]+)-[0-9a-f]+$/.exec(name);
+  if (match === null) return true; // somebody else's
+  return match[3] === bootId() && match[2] === startTime(Number(match[1]));
+}
+
+const thisProcess = (): string => `${process.pid}-${startTime(process.pid)}-${bootId()}`;
+
+/** @see proc_pid_stat(5), field 22 */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The second field is the program's name in parentheses and may hold anything, so count from its end.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").slice(0, 8);
