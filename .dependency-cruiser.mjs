@@ -33,13 +33,15 @@ export default {
       from: { path: sources(formats) },
       to: { dependencyTypes: ["core", "npm", "npm-dev"] },
     },
-    ...[{ dependencyTypes: ["core"] }, { path: [sources(["kernel"]), "^packages/[^/]+/src/host/"] }].map((to, number) => ({
-      name: `pure-half-${number === 0 ? "of-node" : "of-the-kernel"}`,
-      comment: "the pure half of a mechanism (./steps) runs in a browser: only src/host/ touches the machine",
-      severity: "error",
-      from: { path: sources(mechanisms), pathNot: "^packages/[^/]+/src/(host/|index.ts)" },
-      to,
-    })),
+    ...[{ dependencyTypes: ["core"] }, { path: [sources(["kernel"]), "^packages/[^/]+/src/host/"] }].map(
+      (to, number) => ({
+        name: `pure-half-${number === 0 ? "of-node" : "of-the-kernel"}`,
+        comment: "the pure half of a mechanism (./steps) runs in a browser: only src/host/ touches the machine",
+        severity: "error",
+        from: { path: sources(mechanisms), pathNot: "^packages/[^/]+/src/(host/|index.ts)" },
+        to,
+      }),
+    ),
     {
       name: "no-cycles",
       comment: "a cycle hides which part knows the other; types may name each other",

@@ -21,6 +21,8 @@ async function writeApi() {
   const application = await Application.bootstrapWithPlugins({ options: join(docs, "typedoc.json") });
   const project = await application.convert();
   if (project === undefined) throw new Error("TypeDoc could not read the packages");
+  // TypeDoc calls a module after its file: cgroups/src.
+  for (const module of project.children ?? []) module.name = `@ctr/${module.name.replace(/\/src$/, "")}`;
   await application.generateOutputs(project);
 }
 

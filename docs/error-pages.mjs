@@ -38,7 +38,11 @@ function entry([code, { meaning, messages, files }]) {
 }
 
 /** Inline code that Vue, which reads the page later, takes as plain text. */
-const asCode = (text) => `<code v-pre>${text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/[`*_[\]{}|\\~]/g, (c) => `&#${c.charCodeAt(0)};`)}</code>`;
+const asCode = (text) =>
+  `<code v-pre>${text
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/[`*_[\]{}|\\~]/g, (c) => `&#${c.charCodeAt(0)};`)}</code>`;
 
 /** What the sources of a package say about each code: the union's comments, the messages, the files. */
 function codesOf(folder) {

@@ -30,17 +30,26 @@ export function readFacts() {
  * @param needsContainers  false for tests: those that need a privilege skip with their reason
  */
 export function problems(facts, needsContainers) {
-  if (facts.platform !== "linux") return [`Containers are a feature of Linux; this is ${facts.platform}. Use a Linux machine or a virtual one.`];
+  if (facts.platform !== "linux")
+    return [`Containers are a feature of Linux; this is ${facts.platform}. Use a Linux machine or a virtual one.`];
   const found = [];
   if (olderThan(facts.kernel, oldestKernel))
-    found.push(`Linux ${facts.kernel} is too old: mount_setattr(2) came with ${oldestKernel.join(".")}. Boot a newer kernel.`);
+    found.push(
+      `Linux ${facts.kernel} is too old: mount_setattr(2) came with ${oldestKernel.join(".")}. Boot a newer kernel.`,
+    );
   if (Number.parseInt(facts.node, 10) < oldestNode)
-    found.push(`Node ${facts.node} is too old: install Node ${oldestNode} or newer (nodejs.org, or your package manager).`);
+    found.push(
+      `Node ${facts.node} is too old: install Node ${oldestNode} or newer (nodejs.org, or your package manager).`,
+    );
   if (!facts.npm) found.push("npm is missing: install it (Debian, Ubuntu: apt-get install npm).");
   if (!facts.compilerRuns)
-    found.push(`There is no C compiler (${facts.compiler}): install one (Debian, Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc).`);
+    found.push(
+      `There is no C compiler (${facts.compiler}): install one (Debian, Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc).`,
+    );
   else if (!facts.compiles)
-    found.push("The C compiler finds no kernel headers: install them (Debian, Ubuntu: apt-get install libc6-dev; Alpine: apk add musl-dev linux-headers).");
+    found.push(
+      "The C compiler finds no kernel headers: install them (Debian, Ubuntu: apt-get install libc6-dev; Alpine: apk add musl-dev linux-headers).",
+    );
   if (needsContainers && facts.uid !== 0) found.push(whyNotAsUser(facts));
   return found;
 }

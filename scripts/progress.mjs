@@ -51,6 +51,8 @@ function collect(program, args, options) {
     child.stdout.on("data", (chunk) => chunks.push(chunk));
     child.stderr.on("data", (chunk) => chunks.push(chunk));
     child.on("error", reject);
-    child.on("close", (status, signal) => resolve({ status: status ?? signal, output: Buffer.concat(chunks).toString() }));
+    child.on("close", (status, signal) =>
+      resolve({ status: status ?? signal, output: Buffer.concat(chunks).toString() }),
+    );
   });
 }

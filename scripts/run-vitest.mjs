@@ -13,7 +13,8 @@ const brokenFiles = modules.filter((module) => module.state() === "failed" && mo
 const strayErrors = vitest.state.getUnhandledErrors().length;
 const failed = count("failed") + brokenFiles + strayErrors;
 
-for (const [line, times] of skippedLines(modules)) console.log(`skipped: ${line}${times > 1 ? ` (${times} tests)` : ""}`);
+for (const [line, times] of skippedLines(modules))
+  console.log(`skipped: ${line}${times > 1 ? ` (${times} tests)` : ""}`);
 await vitest.close();
 console.log(`${count("passed")} passed, ${failed} failed, ${count("skipped") + count("pending")} skipped`);
 process.exit(failed > 0 || tests.length === 0 ? 1 : 0);

@@ -80,7 +80,9 @@ function findNode() {
   if (runs(carried)) return carried;
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > oldestRuntime[0] || (major === oldestRuntime[0] && minor >= oldestRuntime[1])) return process.execPath;
-  stop(`The npm package "node" brought no Node that runs here, and Node ${process.versions.node} is older than ${oldestRuntime.join(".")}: install Node 24, or let npm run the install script of "node".`);
+  stop(
+    `The npm package "node" brought no Node that runs here, and Node ${process.versions.node} is older than ${oldestRuntime.join(".")}: install Node 24, or let npm run the install script of "node".`,
+  );
 }
 
 const runs = (program) => spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0;

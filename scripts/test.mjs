@@ -7,4 +7,7 @@ const { node, environment, typeErrors } = await setUp({ needsContainers: false }
 // Tests run on sources: a type error is a finding of `npm run check` and does not keep them from running.
 if (typeErrors !== "") process.stderr.write(`${typeErrors}Type errors: npm run check fails on them.\n`);
 const runner = join(repository, "scripts/run-vitest.mjs");
-process.exitCode = await runInForeground(node, [runner, ...process.argv.slice(2)], { cwd: repository, env: environment });
+process.exitCode = await runInForeground(node, [runner, ...process.argv.slice(2)], {
+  cwd: repository,
+  env: environment,
+});

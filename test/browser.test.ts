@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
-import { build, type BuildFailure } from "esbuild";
+import { type BuildFailure, build } from "esbuild";
 import { afterAll, expect, test } from "vitest";
 import { packages } from "../scripts/layers.mjs";
 

@@ -82,7 +82,9 @@ describe.each(all)("$name", ({ folder, name, dependencies, hasSteps }) => {
 });
 
 test.each(all.filter((it) => it.hasSteps || it.layer === 0))("$name: only src/host/ touches the machine", (it) => {
-  const outsideHost = importsOf(it.folder).filter(({ place }) => it.layer === 0 || !/\/src\/(host\/|index\.ts)/.test(place));
+  const outsideHost = importsOf(it.folder).filter(
+    ({ place }) => it.layer === 0 || !/\/src\/(host\/|index\.ts)/.test(place),
+  );
   const touching = outsideHost.filter(({ specifier }) => /^node:|^@ctr\/kernel$|(^|\/)host\//.test(specifier));
   expect(touching.map(({ place, specifier }) => `${place}: ${specifier}`)).toEqual([]);
 });
@@ -108,7 +110,10 @@ test("the picture in docs/architecture.md shows every package in its layer", () 
   const declared = layerNames.map((name: string, layer: number) => [
     layer,
     name,
-    all.filter((it) => it.layer === layer).map((it) => it.folder).sort(),
+    all
+      .filter((it) => it.layer === layer)
+      .map((it) => it.folder)
+      .sort(),
   ]);
   expect(drawn.sort((a, b) => Number(a[0]) - Number(b[0]))).toEqual(declared);
 });

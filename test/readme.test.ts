@@ -22,7 +22,10 @@ test.each(pages)("$path uses marks that mean something", ({ path, found }) => {
 // The first block of a package's README is an example file, which examples.test.ts runs.
 const runnable = pages.flatMap(({ path, found }) => {
   const code = found.filter(({ mark }) => mark === "ts");
-  return (path.startsWith("packages/") ? code.slice(1) : code).map((block) => ({ place: `${path}:${block.line}`, block }));
+  return (path.startsWith("packages/") ? code.slice(1) : code).map((block) => ({
+    place: `${path}:${block.line}`,
+    block,
+  }));
 });
 
 describe("blocks that run", () => {

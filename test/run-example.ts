@@ -13,11 +13,15 @@ export function promisedOutput(source: string): string | undefined {
 /** Run Node on a file, or on `source` as a module that imports as a file in the repository's root would. */
 export function runExample(what: { readonly file: string } | { readonly source: string }): Promise<string> {
   const input = "file" in what ? [what.file] : ["--input-type=module-typescript"];
-  const child = spawn(process.execPath, ["--conditions=ctr-source", "--disable-warning=ExperimentalWarning", ...input], {
-    cwd: repository,
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--conditions=ctr-source", "--disable-warning=ExperimentalWarning", ...input],
+    {
+      cwd: repository,
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
+      stdio: ["pipe", "pipe", "pipe"],
+    },
+  );
   child.stdin.end("source" in what ? what.source : "");
   const [output, complaint] = [collect(child.stdout), collect(child.stderr)];
   return new Promise((resolve, reject) => {

@@ -47,7 +47,11 @@ export default defineConfig({
     sidebar: [
       {
         text: "Begin",
-        items: [page("Start", "/start"), page("The main job, step by step", "/walk"), page("Reading order", "/reading-order")],
+        items: [
+          page("Start", "/start"),
+          page("The main job, step by step", "/walk"),
+          page("Reading order", "/reading-order"),
+        ],
       },
       { text: "How it works", items: [page("Architecture", "/architecture"), page("Errors", "/errors")] },
       { text: "Mechanisms", items: mechanisms },

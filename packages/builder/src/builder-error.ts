@@ -19,6 +19,8 @@ export type BuilderErrorCode =
   | "ERR_BUILDER_CONTEXT"
   /** A file changed while the build was reading it. */
   | "ERR_BUILDER_CHANGED"
+  /** Something beneath the builder failed; `cause` is its error. */
+  | "ERR_BUILDER_STEP"
   /** The build cache's tables were made by a newer version. */
   | "ERR_BUILDER_CACHE";
 

@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+// "--" keeps Node from taking our own --env-file for its own.
 // Written so that any Node can read it: an old one must be able to say what is missing.
 var version = process.versions.node.split(".").map(Number);
 

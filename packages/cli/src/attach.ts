@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { closeSync, createReadStream, createWriteStream } from "node:fs";
 import { type Attachment, makePipe } from "@ctr/kernel";
 
 /** The terminal that the command was called from, when it is one. */
@@ -23,6 +23,7 @@ export function attach(attachment: Attachment, o: AttachOptions): () => void {
   if (!o.interactive) return () => undefined;
   const pipe = makePipe();
   attachment.readInput(pipe.read);
+  closeSync(pipe.read); // with the monitor's end alone, a write that nobody will read fails instead of waiting for ever
   process.stdin.pipe(createWriteStream("", { fd: pipe.write })).on("error", () => undefined); // the container has ended
   const restore = o.tty ? rawMode() : () => undefined;
   const resize = (): void => {

@@ -10,10 +10,11 @@ const commands: Readonly<Record<string, () => Promise<{ register(program: Comman
   inspect: () => import("./commands/inspect.ts"),
   images: () => import("./commands/images.ts"),
   info: () => import("./commands/info.ts"),
+  build: () => import("./commands/build.ts"),
 };
 
 const homeOf: Readonly<Record<string, string>> = {
-  ...{ run: "run", exec: "exec", logs: "logs", inspect: "inspect", info: "info", version: "info" },
+  ...{ run: "run", exec: "exec", logs: "logs", inspect: "inspect", info: "info", version: "info", build: "build" },
   ...{ images: "images", rmi: "images", tag: "images", image: "images" },
   ...Object.fromEntries(["create", "start", "stop", "kill", "rm", "wait", "ps", "container"].map((name) => [name, "containers"])),
 };

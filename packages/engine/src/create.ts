@@ -11,6 +11,7 @@ import { type Context, thisProcess } from "./context.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { EngineError } from "./engine-error.ts";
 import { takeDown } from "./remove.ts";
+import { signalNumber } from "./stop.ts";
 
 /**
  * Make a container: a record, a name and a writable layer on top of the image's. Nothing runs yet.
@@ -43,6 +44,14 @@ export function argsOf(options: Pick<CreateOptions, "entrypoint" | "command">, i
 function newRecord(options: CreateOptions, resolved: ResolvedImage | undefined, image: ImageConfig | undefined): Omit<ContainerRecord, "name"> {
   if (options.rootfs !== undefined && !statSync(options.rootfs, { throwIfNoEntry: false })?.isDirectory())
     throw new EngineError("ERR_ENGINE_OPTION", `--rootfs ${options.rootfs} is no directory`);
+  if (options.workdir !== undefined && !options.workdir.startsWith("/"))
+    throw new EngineError("ERR_ENGINE_OPTION", `the working directory '${options.workdir}' is invalid, it needs to be an absolute path`);
+  if (options.stopSignal !== undefined) signalNumber(options.stopSignal);
+  if (options.userNamespace !== undefined && options.rootfs === undefined)
+    throw new EngineError(
+      "ERR_ENGINE_OPTION",
+      "a user namespace on an image is not there yet: the image's files would belong to nobody in it; use --rootfs with a directory whose files belong to the range",
+    );
   const args = argsOf(options, image?.config);
   if (args.length === 0) throw new EngineError("ERR_ENGINE_NO_COMMAND", "No command specified, and the image names none");
   return {

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { homedir } from "node:os";
+import type { BuildEvent } from "@ctr/builder";
 import { openStore } from "@ctr/image-store";
 import { syncFileSystem } from "@ctr/kernel";
 import { openNetwork } from "@ctr/network";
+import { type BuildOptions, buildImage } from "./build.ts";
 import { Containers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { ContainerTable, openDatabase } from "./database.ts";
@@ -49,6 +51,11 @@ export class Engine implements Disposable {
     };
     this.containers = new Containers(this.#context);
     this.images = new Images(this.#context);
+  }
+
+  /** @see {@link buildImage} */
+  build(o: BuildOptions): AsyncIterable<BuildEvent> {
+    return buildImage(this.#context, o);
   }
 
   info(): Document {

@@ -1,3 +1,4 @@
+export type { BuildOptions } from "./build.ts";
 export type { ContainerRecord, ContainerState } from "./container-record.ts";
 export type { Containers } from "./containers.ts";
 export type { CreateOptions, NetworkMode } from "./create-options.ts";

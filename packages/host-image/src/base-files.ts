@@ -12,6 +12,9 @@ export function addBaseFiles(tree: ImageTree): void {
   );
   tree.text("libraries", "etc/group", "root:x:0:\nnobody:x:65534:\n");
   tree.text("libraries", "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
+  // Where every container has something mounted: an image without these would get them from its first start.
+  for (const name of ["dev", "proc", "sys"]) tree.directory("libraries", name, 0o755);
+  for (const name of ["hosts", "hostname", "resolv.conf"]) tree.text("libraries", `etc/${name}`, "");
   tree.directory("libraries", "root", 0o700);
   tree.directory("libraries", "tmp", 0o1777);
 }

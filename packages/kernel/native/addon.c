@@ -353,7 +353,16 @@ static napi_value watch(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
 
-	return number(env, watch_fd(env, (int)number_at(&call, 0)));
+	return number(env, watch_fd((int)number_at(&call, 0), (u64)number_at(&call, 1)));
+}
+
+/* holdLoop(1 or 0): whether this process stays for the answers */
+static napi_value hold(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+
+	hold_loop(env, number_at(&call, 0) > 0);
+	return number(env, 0);
 }
 
 struct ended { /* siginfo_t of SIGCHLD, as far as it is read */
@@ -579,6 +588,7 @@ NAPI_MODULE_INIT()
 		{"memfd", memfd},
 		{"startWatching", start_watch},
 		{"watch", watch},
+		{"holdLoop", hold},
 		{"reap", reap},
 		{"pidfdOpen", pidfd_open},
 		{"pidfdSignal", pidfd_signal},

@@ -149,6 +149,9 @@ static void close_stream(int *fd)
 
 struct session {
 	struct container container;
+	int deaths; /* a signalfd of SIGCHLD */
+	int status;    /* of wait(2), of the container's first process or what replaced it */
+	bool replaced;
 	struct clients clients;
 	struct log log;
 	struct line lines[2];
@@ -227,7 +230,7 @@ static void take_terminal(struct session *session)
 	close_stream(&session->container.console);
 }
 
-enum { PIDFD, CONSOLE_AT, FIRST_STREAM, SECOND_STREAM, LISTENER_AT, INPUT_AT, FIXED_FDS };
+enum { DEATHS_AT, CONSOLE_AT, FIRST_STREAM, SECOND_STREAM, LISTENER_AT, INPUT_AT, FIXED_FDS };
 
 static u64 list_fds(struct session *session, struct pollfd *fds)
 {
@@ -235,7 +238,7 @@ static u64 list_fds(struct session *session, struct pollfd *fds)
 	bool pending = session->typed_at < session->typed_size;
 
 	fds[INPUT_AT] = (struct pollfd){pending ? session->container.input : -1, POLLOUT, 0};
-	fds[PIDFD] = (struct pollfd){session->container.pidfd, POLLIN, 0};
+	fds[DEATHS_AT] = (struct pollfd){session->deaths, POLLIN, 0};
 	fds[CONSOLE_AT] = (struct pollfd){session->container.console, POLLIN, 0};
 	fds[FIRST_STREAM] = (struct pollfd){session->container.streams[0], POLLIN, 0};
 	fds[SECOND_STREAM] = (struct pollfd){session->container.streams[1], POLLIN, 0};
@@ -260,6 +263,26 @@ static void drain(struct session *session)
 		}
 		log_end(&session->log, &session->lines[i]);
 	}
+}
+
+/*
+ * Reaps. A `fork` step replaces the container's first process by a child of ours (CLONE_PARENT): the
+ * container has ended when no child is left.
+ */
+static bool all_have_ended(struct session *session)
+{
+	u8 information[128]; /* struct signalfd_siginfo; signals merge, so what it says is not asked */
+	int status;
+	long pid;
+
+	sys_read(session->deaths, information, sizeof information);
+	while ((pid = sys4(__NR_wait4, -1, &status, 1 /* WNOHANG */, 0)) > 0) {
+		if (pid == session->container.pid && session->replaced)
+			continue;
+		session->status = status;
+		session->replaced = pid != session->container.pid;
+	}
+	return pid == -ECHILD;
 }
 
 static void stay(struct session *session)
@@ -287,7 +310,7 @@ static void stay(struct session *session)
 				if (fds[FIXED_FDS + 2 * i + 1].revents != 0 && session->typed_at == session->typed_size &&
 				    session->clients.all[j].input == before[i].input)
 					take_typed(session, &session->clients.all[j]);
-		if (fds[PIDFD].revents != 0)
+		if (fds[DEATHS_AT].revents != 0 && all_have_ended(session))
 			return;
 	}
 }
@@ -319,14 +342,15 @@ int monitor(char **arguments)
 	struct options options;
 	struct message started = {.kind = MESSAGE_STARTED};
 	u64 all = ~0ULL;
-	int status = 0;
+	u64 death = 1ULL << (SIGCHLD - 1);
 	long pid;
 
 	if (!read_options(arguments, &options))
 		return 2;
 	sys0(__NR_setsid);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
-	pid = start_container(&options, &session.container, arguments);
+	session.deaths = (int)sys4(__NR_signalfd4, -1, &death, sizeof death, O_CLOEXEC | O_NONBLOCK);
+	pid = session.deaths < 0 ? session.deaths : start_container(&options, &session.container, arguments);
 	if (pid < 0) {
 		started.kind = MESSAGE_FAILED;
 		started.error = (s32)-pid;
@@ -346,10 +370,9 @@ int monitor(char **arguments)
 	session.lines[0].stream = "stdout";
 	session.lines[1].stream = "stderr";
 	stay(&session);
-	sys4(__NR_wait4, pid, &status, 0, 0);
 	drain(&session);
-	write_exit(status);
-	tell_exit(&session.clients, status);
+	write_exit(session.status);
+	tell_exit(&session.clients, session.status);
 	if (options.after[0] != NULL) {
 		static char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 

@@ -1,6 +1,7 @@
 /*
  * One thread that waits for fds on behalf of JavaScript, so that the event loop is free while a
- * container starts, runs and ends. watch(fd) asks once; the answer is one call of the callback.
+ * container starts, runs and ends. watch(fd, id) asks once; the answer is one call of the callback with
+ * the id. fds are given out again and again, so an answer that comes late must not be taken for another's.
  */
 #include "watch.h"
 
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 static int epoll = -1;
-static int watched; /* fds that have been asked for and not answered; touched by the JavaScript thread alone */
 static napi_threadsafe_function answer;
 
 static void *wait_for_fds(void *unused)
@@ -23,23 +23,21 @@ static void *wait_for_fds(void *unused)
 		int count = epoll_wait(epoll, events, 32, -1);
 
 		for (int i = 0; i < count; i++)
-			napi_call_threadsafe_function(answer, (void *)(intptr_t)events[i].data.fd, napi_tsfn_blocking);
+			napi_call_threadsafe_function(answer, (void *)(uintptr_t)events[i].data.u64, napi_tsfn_blocking);
 	}
 	return NULL;
 }
 
 static void in_javascript(napi_env env, napi_value callback, void *context, void *data)
 {
-	napi_value fd, undefined;
+	napi_value id, undefined;
 
 	(void)context;
 	if (env == NULL)
 		return;
-	if (--watched == 0)
-		napi_unref_threadsafe_function(env, answer);
-	napi_create_int32(env, (int32_t)(intptr_t)data, &fd);
+	napi_create_int64(env, (int64_t)(uintptr_t)data, &id);
 	napi_get_undefined(env, &undefined);
-	napi_call_function(env, undefined, callback, 1, &fd, NULL);
+	napi_call_function(env, undefined, callback, 1, &id, NULL);
 }
 
 int start_watching(napi_env env, napi_value callback)
@@ -62,14 +60,20 @@ int start_watching(napi_env env, napi_value callback)
 	return -pthread_create(&thread, &attributes, wait_for_fds, NULL);
 }
 
-int watch_fd(napi_env env, int fd)
+int watch_fd(int fd, uint64_t id)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = fd};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = id};
 
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 &&
 	    (errno != EEXIST || epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0))
 		return -errno;
-	if (watched++ == 0)
-		napi_ref_threadsafe_function(env, answer);
 	return 0;
+}
+
+void hold_loop(napi_env env, bool hold)
+{
+	if (hold)
+		napi_ref_threadsafe_function(env, answer);
+	else
+		napi_unref_threadsafe_function(env, answer);
 }

@@ -16,27 +16,71 @@ export const messageKind = {
   resize: 23,
 } as const;
 
-const waiting = new Map<number, () => void>();
-let watching = false;
+interface Waiting {
+  readonly id: number;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  /** The process stays for it. */
+  loud: boolean;
+}
 
-/** Resolves once `fd` can be read, or its other end is closed. `fd` must stay open until then. */
-export function readable(fd: number): Promise<void> {
-  if (!watching) {
-    check(
-      native().startWatching((ready) => {
-        const resolve = waiting.get(ready);
-        waiting.delete(ready);
-        resolve?.();
-      }),
-      "epoll_create1",
-    );
-    watching = true;
+const waiting = new Map<number, Waiting>(); // by fd
+const fdOf = new Map<number, number>(); // by id
+let lastId = 0;
+let watching = false;
+let held = false;
+
+function startWatching(): void {
+  if (watching) return;
+  const answer = (id: number): void => {
+    const fd = fdOf.get(id);
+    if (fd !== undefined) settle(fd);
+  };
+  check(native().startWatching(answer), "epoll_create1");
+  watching = true;
+}
+
+/** The process stays as long as somebody waits loudly. */
+function holdLoop(): void {
+  const hold = waiting.values().some(({ loud }) => loud);
+  if (hold !== held) native().holdLoop(hold ? 1 : 0);
+  held = hold;
+}
+
+function settle(fd: number): void {
+  const found = waiting.get(fd);
+  if (found === undefined) return;
+  waiting.delete(fd);
+  fdOf.delete(found.id);
+  holdLoop();
+  found.resolve();
+}
+
+/**
+ * Resolves once `fd` can be read, or its other end is closed, or `closeWatched` closes it.
+ *
+ * @param quiet  does not keep this process from ending
+ */
+export function readable(fd: number, quiet = false): Promise<void> {
+  startWatching();
+  let found = waiting.get(fd);
+  if (found === undefined) {
+    const id = ++lastId;
+    const error = native().watch(fd, id);
+    if (error < 0) return Promise.reject(new KernelError({ syscall: "epoll_ctl", errno: -error }));
+    found = { id, ...Promise.withResolvers<void>(), loud: !quiet };
+    waiting.set(fd, found);
+    fdOf.set(id, fd);
   }
-  return new Promise((resolve, reject) => {
-    const error = native().watch(fd);
-    if (error < 0) return reject(new KernelError({ syscall: "epoll_ctl", errno: -error }));
-    waiting.set(fd, resolve);
-  });
+  found.loud ||= !quiet;
+  holdLoop();
+  return found.promise;
+}
+
+/** Close an fd that somebody may wait for: then they wait no longer. */
+export function closeWatched(fd: number): void {
+  settle(fd);
+  closeSync(fd);
 }
 
 const EAGAIN = 11;
@@ -53,13 +97,14 @@ export class Channel {
 
   /** The next message, or undefined at the end. */
   async next(): Promise<NativeMessage | undefined> {
-    for (;;) {
+    while (this.#open) {
       const message = native().receive(this.fd);
       if (message === null || message === -ECONNRESET) return undefined;
       if (typeof message === "object") return message;
       if (message !== -EAGAIN) throw new KernelError({ syscall: "recvmsg", errno: -message });
       await readable(this.fd);
     }
+    return undefined;
   }
 
   /** @param message.fd  is shared with the receiver; the caller keeps its own. */
@@ -73,7 +118,8 @@ export class Channel {
   }
 
   close(): void {
-    if (this.#open) closeSync(this.fd);
+    if (!this.#open) return;
     this.#open = false;
+    closeWatched(this.fd);
   }
 }

@@ -3,7 +3,7 @@ import { type NamespaceType, namespaceFlags, type Step } from "@ctr/plan";
 import { Channel, messageKind } from "./channel.ts";
 import { check, failureOf, KernelError } from "./kernel-error.ts";
 import { initProgram, native } from "./native.ts";
-import { type Ending, endingOf, PreparedPlan, type StartOptions, type StepTime } from "./start.ts";
+import { type Ending, endingOf, PreparedPlan, type StartOptions, type StepTime, waitForChild } from "./start.ts";
 
 /** Where a monitored container sends the master of its terminal: the `send` field of `openTerminal`. */
 export const monitorConsoleFd = 5;
@@ -85,39 +85,56 @@ export async function startMonitored(options: MonitorOptions): Promise<Monitored
     Int32Array.from(inherited.flatMap((fd, at) => [fd, at])),
   );
   for (const fd of [nothing, directory, listener, theirs]) closeSync(fd);
-  if (typeof monitor === "number") throw new KernelError({ syscall: "clone3", errno: -monitor });
-  closeSync(monitor.pidfd);
   try {
+    if (typeof monitor === "number") throw new KernelError({ syscall: "clone3", errno: -monitor });
+    // It may outlive this process; should it not, somebody has to reap it.
+    void waitForChild(monitor.pidfd, true).finally(() => closeSync(monitor.pidfd));
     return { ...(await followMonitor(channel, options)), timing: () => plan.timing() };
   } finally {
     channel.close();
+    plan[Symbol.dispose]();
   }
 }
 
-async function followMonitor(channel: Channel, options: MonitorOptions): Promise<{ pid: number; pidfd: number }> {
-  let child: { pid: number; pidfd: number } | undefined;
+/** The container's first process, as the monitor and a `fork` step tell of it. */
+interface First {
+  readonly pid: number;
+  readonly pidfd: number;
+}
+
+async function followMonitor(channel: Channel, options: MonitorOptions): Promise<First> {
+  let started = false;
+  let first: First | undefined;
   // The first process may speak before the monitor says which pid it has.
   const early: (() => Promise<void>)[] = [];
   const atBarrier = async (name: string): Promise<void> => {
-    if (name === startBarrier) await options.beforeStart?.(child!.pid);
-    else await options.barriers?.[name]?.(child!.pid);
+    if (name === startBarrier) await options.beforeStart?.(first!.pid);
+    else await options.barriers?.[name]?.(first!.pid);
     channel.release();
   };
-  for (;;) {
-    const message = await channel.next();
-    if (message === undefined) {
-      if (child === undefined) throw new KernelError({ syscall: "ctr-init monitor", errno: 32 });
-      return child;
+  try {
+    for (;;) {
+      const message = await channel.next();
+      if (message === undefined) {
+        if (first === undefined) throw new KernelError({ syscall: "ctr-init monitor", errno: 32 });
+        return first;
+      }
+      if (message.kind === messageKind.failed) throw failureOf(message, options.steps);
+      if (message.kind === messageKind.forked) {
+        if (first !== undefined) closeSync(first.pidfd);
+        first = { pid: message.number, pidfd: message.fd };
+      }
+      if (message.kind === messageKind.started) {
+        started = true;
+        if (first === undefined) first = { pid: message.number, pidfd: message.fd };
+        else closeSync(message.fd); // a child of it has taken its place already
+      }
+      if (message.kind === messageKind.barrier) early.push(() => atBarrier(message.path));
+      if (started) for (const handle of early.splice(0)) await handle();
     }
-    if (message.kind === messageKind.failed) throw failureOf(message, options.steps);
-    if (message.kind === messageKind.started) {
-      child = { pid: message.number, pidfd: message.fd };
-      for (const handle of early.splice(0)) await handle();
-    }
-    if (message.kind === messageKind.barrier) {
-      if (child === undefined) early.push(() => atBarrier(message.path));
-      else await atBarrier(message.path);
-    }
+  } catch (error) {
+    if (first !== undefined) closeSync(first.pidfd);
+    throw error;
   }
 }
 

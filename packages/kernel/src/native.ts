@@ -32,8 +32,9 @@ export interface Native {
   receive(channel: number): NativeMessage | null | number;
   go(channel: number): number;
   memfd(name: string, bytes: Uint8Array, room: number, seal: number): number;
-  startWatching(callback: (fd: number) => void): number;
-  watch(fd: number): number;
+  startWatching(callback: (id: number) => void): number;
+  watch(fd: number, id: number): number;
+  holdLoop(hold: 0 | 1): number;
   reap(pidfd: number): number | { code: number; status: number };
   pidfdOpen(pid: number): number;
   pidfdSignal(pidfd: number, signal: number): number;

@@ -1,6 +1,6 @@
-import { closeSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { readable } from "./channel.ts";
+import { closeWatched, readable } from "./channel.ts";
 import { check } from "./kernel-error.ts";
 import { native } from "./native.ts";
 
@@ -38,13 +38,13 @@ export class HeldProcess implements Disposable {
     return true;
   }
 
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended, or is held no longer. */
   ended(): Promise<void> {
     return readable(this.pidfd);
   }
 
   [Symbol.dispose](): void {
-    if (!this.#closed) closeSync(this.pidfd);
+    if (!this.#closed) closeWatched(this.pidfd);
     this.#closed = true;
   }
 }

@@ -158,8 +158,9 @@ export class Child {
   }
 }
 
-async function waitForChild(pidfd: number): Promise<Ending> {
-  await readable(pidfd);
+/** @param quiet  does not keep this process from ending */
+export async function waitForChild(pidfd: number, quiet = false): Promise<Ending> {
+  await readable(pidfd, quiet);
   const { code, status } = check(native().reap(pidfd), "waitid") as { code: number; status: number };
   const exited = 1; // CLD_EXITED
   return code === exited ? { code: status, signal: undefined } : { code: undefined, signal: signalNames.get(status) ?? "SIGKILL" };

@@ -213,7 +213,8 @@ describe.skipIf(!isRoot)("steps that make and remove files", () => {
     const { path, does } = tree();
     for (let directory = 0; directory < 20; directory++) {
       mkdirSync(join(path, `t/${directory}`), { recursive: true });
-      for (let file = 0; file < 1000; file++) writeFileSync(join(path, `t/${directory}/file-with-a-long-name-${file}`), "");
+      for (let file = 0; file < 1000; file++)
+        writeFileSync(join(path, `t/${directory}/file-with-a-long-name-${file}`), "");
     }
     does({ do: "remove", in: "rootfs", path: "t" });
     expect(readdirSync(path)).toEqual([]);
@@ -289,7 +290,15 @@ describe("what a failed step says", () => {
     const directory = temporaryDirectory();
     const option = { option: "-v /a:/b", why: "a volume" };
     const steps: Step[] = [
-      { do: "makeDirectory", in: "host", path: join(directory, "made"), mode: 0o755, uid: process.getuid!(), gid: process.getgid!(), because },
+      {
+        do: "makeDirectory",
+        in: "host",
+        path: join(directory, "made"),
+        mode: 0o755,
+        uid: process.getuid!(),
+        gid: process.getgid!(),
+        because,
+      },
       { do: "write", path: join(directory, "missing"), text: "x", because: option },
     ];
     const error = failureOf(() => perform(steps));
@@ -307,13 +316,33 @@ describe("what a failed step says", () => {
   });
 
   const rootless = [
-    { step: { do: "makeFile", in: "rootfs", path: "f", mode: 0, ...root, bytes: bytes("") }, is: "EBADF", why: "no rootfs was entered" },
+    {
+      step: { do: "makeFile", in: "rootfs", path: "f", mode: 0, ...root, bytes: bytes("") },
+      is: "EBADF",
+      why: "no rootfs was entered",
+    },
     { step: { do: "barrier", name: "x" }, is: "EBADF", why: "there is no parent to wait for" },
     { step: { do: "fork" }, is: "EINVAL", why: "this process does not fork" },
-    { step: { do: "makeFile", in: "host", path: "/", mode: 0, ...root, bytes: bytes("") }, is: "EINVAL", why: "/ has no name in a directory" },
-    { step: { do: "makeFile", in: "host", path: "/tmp/..", mode: 0, ...root, bytes: bytes("") }, is: "EINVAL", why: ".. is no name" },
-    { step: { do: "makeFile", in: "host", path: `/tmp/${"n".repeat(256)}`, mode: 0, ...root, bytes: bytes("") }, is: "ENAMETOOLONG", why: "256 bytes" },
-    { step: { do: "makeFile", in: "host", path: `/${"n/".repeat(3000)}`, mode: 0, ...root, bytes: bytes("") }, is: "ENAMETOOLONG", why: "longer than PATH_MAX" },
+    {
+      step: { do: "makeFile", in: "host", path: "/", mode: 0, ...root, bytes: bytes("") },
+      is: "EINVAL",
+      why: "/ has no name in a directory",
+    },
+    {
+      step: { do: "makeFile", in: "host", path: "/tmp/..", mode: 0, ...root, bytes: bytes("") },
+      is: "EINVAL",
+      why: ".. is no name",
+    },
+    {
+      step: { do: "makeFile", in: "host", path: `/tmp/${"n".repeat(256)}`, mode: 0, ...root, bytes: bytes("") },
+      is: "ENAMETOOLONG",
+      why: "256 bytes",
+    },
+    {
+      step: { do: "makeFile", in: "host", path: `/${"n/".repeat(3000)}`, mode: 0, ...root, bytes: bytes("") },
+      is: "ENAMETOOLONG",
+      why: "longer than PATH_MAX",
+    },
     { step: { do: "exec", argv: [], env: [] }, is: "EINVAL", why: "nothing to execute" },
   ] as const satisfies readonly { step: StepBody; is: string; why: string }[];
   for (const { step, is, why } of rootless)

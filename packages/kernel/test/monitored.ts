@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { Step, StepBody } from "@ctr/plan";
 import { onTestFinished } from "vitest";
-import { Attachment, type Ending, HeldProcess, makePipe, type MonitorOptions, startBarrier, startMonitored, startTimeOf } from "../src/index.ts";
+import {
+  Attachment,
+  type Ending,
+  HeldProcess,
+  type MonitorOptions,
+  makePipe,
+  startBarrier,
+  startMonitored,
+  startTimeOf,
+} from "../src/index.ts";
 import { plan } from "./programs.ts";
 import { temporaryDirectory } from "./temporary.ts";
 

@@ -60,7 +60,10 @@ test("no mutation of a plan makes the decoder read or write beyond it", () => {
     return path;
   });
   // The seed is fixed: a failure today is the same failure tomorrow.
-  const told = execFileSync(program, ["400000", "20260729", ...plans], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const told = execFileSync(program, ["400000", "20260729", ...plans], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const [, walked, refused] = /^(\d+) walked, (\d+) refused$/.exec(told.trim()) ?? [];
   expect(Number(walked)).toBeGreaterThan(1000);
   expect(Number(refused)).toBeGreaterThan(1000);

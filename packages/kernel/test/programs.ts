@@ -31,7 +31,9 @@ export const ownMounts: StepBody = {
 };
 
 /** Start `steps`, wait for the end, and give what was written to standard output and error. */
-export async function outputOf(options: Omit<StartOptions, "stdio">): Promise<{ output: string; ending: Ending; child: Child }> {
+export async function outputOf(
+  options: Omit<StartOptions, "stdio">,
+): Promise<{ output: string; ending: Ending; child: Child }> {
   const path = join(temporaryDirectory(), "output");
   const file = openSync(path, "a+");
   const input = openSync("/dev/null", "r");

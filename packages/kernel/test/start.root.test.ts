@@ -1,24 +1,50 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { NamespaceType } from "@ctr/plan";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Child, exitCode, firstExtraFd, isKernelError, type KernelError, makePipe, type StartOptions, start } from "../src/index.ts";
+import {
+  Child,
+  exitCode,
+  firstExtraFd,
+  isKernelError,
+  type KernelError,
+  makePipe,
+  type StartOptions,
+  start,
+} from "../src/index.ts";
 import { notRoot, outputOf, ownMounts, plan, shell } from "./programs.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
-const fds = (): string[] => readdirSync("/proc/self/fd").map((fd) => {
-  try {
-    return `${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`;
-  } catch {
-    return ""; // the one that reads the directory
-  }
-}).filter((text) => text !== "" && !text.includes("/proc/"));
+const fds = (): string[] =>
+  readdirSync("/proc/self/fd")
+    .map((fd) => {
+      try {
+        return `${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`;
+      } catch {
+        return ""; // the one that reads the directory
+      }
+    })
+    .filter((text) => text !== "" && !text.includes("/proc/"));
 
 /** Children of this process, zombies too. */
 function children(): number[] {
   return readdirSync("/proc/self/task").flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, "utf8").trim().split(" ").filter((pid) => pid !== "").map(Number),
+    readFileSync(`/proc/self/task/${task}/children`, "utf8")
+      .trim()
+      .split(" ")
+      .filter((pid) => pid !== "")
+      .map(Number),
   );
 }
 
@@ -76,14 +102,22 @@ describe.skipIf(notRoot)("start", () => {
   });
 
   test("a program without a slash is found in the PATH of its own environment", async () => {
-    const { ending } = await outputOf({ steps: plan({ do: "exec", argv: ["true"], env: ["PATH=/nowhere:/usr/bin:/bin"] }) });
+    const { ending } = await outputOf({
+      steps: plan({ do: "exec", argv: ["true"], env: ["PATH=/nowhere:/usr/bin:/bin"] }),
+    });
     expect(ending.code).toBe(0);
   });
 
   test("a failed step ends the child and says which option asked for it", async () => {
     const before = children();
     const error = await failureOf(
-      start({ steps: plan({ do: "newSession" }, { do: "write", path: "/proc/self/oom_score_adj", text: "5000" }, shell("exit 0")) }),
+      start({
+        steps: plan(
+          { do: "newSession" },
+          { do: "write", path: "/proc/self/oom_score_adj", text: "5000" },
+          shell("exit 0"),
+        ),
+      }),
     );
     expect(error).toMatchObject({ code: "ERR_KERNEL_EINVAL", syscall: "write", path: "/proc/self/oom_score_adj" });
     expect(error.step?.because.option).toBe("test");
@@ -129,7 +163,9 @@ describe.skipIf(notRoot)("start", () => {
   });
 
   test("a step that fails after resume rejects `running`, and the child's end is 127", async () => {
-    const child = await start({ steps: plan({ do: "barrier", name: "created" }, { do: "exec", argv: ["/nowhere"], env: [] }) });
+    const child = await start({
+      steps: plan({ do: "barrier", name: "created" }, { do: "exec", argv: ["/nowhere"], env: [] }),
+    });
     child.resume();
     expect((await failureOf(child.running)).symbol).toBe("ENOENT");
     expect(await child.ended()).toEqual({ code: 127, signal: undefined });
@@ -161,7 +197,11 @@ describe.skipIf(notRoot)("start", () => {
   test("stdio: the three fds that were given, each in its place", async () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, "in"), "from outside");
-    const given = [openSync(join(directory, "in"), "r"), openSync(join(directory, "out"), "w"), openSync(join(directory, "err"), "w")] as const;
+    const given = [
+      openSync(join(directory, "in"), "r"),
+      openSync(join(directory, "out"), "w"),
+      openSync(join(directory, "err"), "w"),
+    ] as const;
     onTestFinished(() => given.forEach((fd) => closeSync(fd)));
     const child = await start({ steps: plan(shell("cat; echo problem >&2")), stdio: [given[0], given[1], given[2]] });
     await child.ended();
@@ -174,7 +214,10 @@ describe.skipIf(notRoot)("start", () => {
     onTestFinished(() => closeSync(read));
     const child = await start({ steps: plan(shell(`echo through >&${firstExtraFd}`)), fds: [write] });
     await child.ended();
-    const closed = await outputOf({ steps: plan({ do: "closeOthers", from: 3 }, shell("ls /proc/self/fd | wc -l")), fds: [write] });
+    const closed = await outputOf({
+      steps: plan({ do: "closeOthers", from: 3 }, shell("ls /proc/self/fd | wc -l")),
+      fds: [write],
+    });
     closeSync(write);
     const bytes = Buffer.alloc(64);
     expect(bytes.toString("utf8", 0, readSync(read, bytes))).toBe("through\n");
@@ -187,12 +230,20 @@ describe.skipIf(notRoot)("start", () => {
     const { output } = await outputOf({ steps: plan({ do: "exec", argv: ["/usr/bin/env"], env: [] }) });
     expect(output).toBe("");
     const { output: list } = await outputOf({ steps: plan(shell("ls -l /proc/self/fd")) });
-    expect(list.trim().split("\n").filter((line) => line.includes("->")).map((line) => / (\d+) ->/.exec(line)?.[1])).toEqual(["0", "1", "2", "3"]);
+    expect(
+      list
+        .trim()
+        .split("\n")
+        .filter((line) => line.includes("->"))
+        .map((line) => / (\d+) ->/.exec(line)?.[1]),
+    ).toEqual(["0", "1", "2", "3"]);
     expect(list).not.toMatch(/ctr-plan|socket|pidfd|\/etc\/passwd/);
   });
 
   test("signals are as a program expects them: none ignored, none blocked", async () => {
-    const { output } = await outputOf({ steps: plan({ do: "exec", argv: ["/bin/grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"], env: [] }) });
+    const { output } = await outputOf({
+      steps: plan({ do: "exec", argv: ["/bin/grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"], env: [] }),
+    });
     expect(output.match(/[0-9a-f]{16}/g)).toEqual(["0".repeat(16), "0".repeat(16)]);
   });
 
@@ -217,8 +268,13 @@ describe.skipIf(notRoot)("start", () => {
     const file: Partial<Record<NamespaceType, string>> = { mount: "mnt", network: "net" };
     for (const kind of kinds) {
       const { output } = await outputOf({ steps: plan(shell("readlink /proc/self/ns/*")), namespaces: [kind] });
-      const own = readdirSync("/proc/self/ns").sort().map((name) => readlinkSync(`/proc/self/ns/${name}`));
-      const changed = output.trim().split("\n").filter((line) => !own.includes(line));
+      const own = readdirSync("/proc/self/ns")
+        .sort()
+        .map((name) => readlinkSync(`/proc/self/ns/${name}`));
+      const changed = output
+        .trim()
+        .split("\n")
+        .filter((line) => !own.includes(line));
       expect(new Set(changed.map((line) => line.split(":")[0]))).toEqual(new Set([file[kind] ?? kind]));
     }
   });
@@ -236,7 +292,16 @@ describe.skipIf(notRoot)("start", () => {
         { do: "joinProcess", pidfd: firstExtraFd, types: ["pid", "uts", "mount"] },
         { do: "fork" },
         ownMounts,
-        { do: "mount", type: "proc", source: "proc", options: [], attributes: [], in: "host", target: "/proc", missing: "refuse" },
+        {
+          do: "mount",
+          type: "proc",
+          source: "proc",
+          options: [],
+          attributes: [],
+          in: "host",
+          target: "/proc",
+          missing: "refuse",
+        },
         shell("hostname; ls /proc | grep -c '^[0-9]'; exit 3"),
       ),
       fds: [first.pidfd],
@@ -254,8 +319,14 @@ describe.skipIf(notRoot)("start", () => {
 
   test("joinNamespace: by the path of another process's namespace", async () => {
     const { read, write } = makePipe();
-    const first = await start({ steps: plan({ do: "setHostname", name: "shared" }, shell("read word")), namespaces: ["uts"], stdio: [read, 1, 2] });
-    const { output } = await outputOf({ steps: plan({ do: "joinNamespace", type: "uts", path: `/proc/${first.pid}/ns/uts` }, shell("hostname")) });
+    const first = await start({
+      steps: plan({ do: "setHostname", name: "shared" }, shell("read word")),
+      namespaces: ["uts"],
+      stdio: [read, 1, 2],
+    });
+    const { output } = await outputOf({
+      steps: plan({ do: "joinNamespace", type: "uts", path: `/proc/${first.pid}/ns/uts` }, shell("hostname")),
+    });
     expect(output).toBe("shared\n");
     closeSync(write);
     await first.ended();
@@ -265,9 +336,25 @@ describe.skipIf(notRoot)("start", () => {
   test("unmount takes down what nobody uses, and what it was mounted on is seen again", async () => {
     const target = temporaryDirectory();
     writeFileSync(join(target, "below"), "");
-    const mount = { do: "mount", type: "tmpfs", source: "tmpfs", options: [], attributes: [], in: "host", target, missing: "refuse" } as const;
+    const mount = {
+      do: "mount",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: [],
+      attributes: [],
+      in: "host",
+      target,
+      missing: "refuse",
+    } as const;
     const { output } = await outputOf({
-      steps: plan(ownMounts, mount, { do: "unmount", in: "host", target, detach: false }, mount, { do: "unmount", in: "host", target, detach: true }, shell('ls "$1"', target)),
+      steps: plan(
+        ownMounts,
+        mount,
+        { do: "unmount", in: "host", target, detach: false },
+        mount,
+        { do: "unmount", in: "host", target, detach: true },
+        shell('ls "$1"', target),
+      ),
       namespaces: ["mount"],
     });
     expect(output).toBe("below\n");
@@ -279,7 +366,16 @@ describe.skipIf(notRoot)("start", () => {
       steps: plan(
         ownMounts,
         { do: "enterRootfs", path: rootfs },
-        { do: "mount", type: "tmpfs", source: "tmpfs", options: [], attributes: [], in: "rootfs", target: "/a/b", missing: "directory" },
+        {
+          do: "mount",
+          type: "tmpfs",
+          source: "tmpfs",
+          options: [],
+          attributes: [],
+          in: "rootfs",
+          target: "/a/b",
+          missing: "directory",
+        },
         { do: "unmount", in: "rootfs", target: "/a/b", detach: false },
         shell('grep -c "$1" /proc/self/mountinfo; true', rootfs),
       ),
@@ -298,7 +394,16 @@ describe.skipIf(notRoot)("start", () => {
           ownMounts,
           { do: "makeDirectory", in: "host", path: join(directory, "tree/mnt"), mode: 0o755, uid: 0, gid: 0 },
           {
-            ...{ do: "bind", from: "host", source: canary, recursive: true, set: [], clear: [], propagation: "keep", idmap: -1 },
+            ...{
+              do: "bind",
+              from: "host",
+              source: canary,
+              recursive: true,
+              set: [],
+              clear: [],
+              propagation: "keep",
+              idmap: -1,
+            },
             ...{ in: "host", target: join(directory, "tree/mnt"), missing: "refuse" },
           } as const,
           { do: "remove", in: "host", path: join(directory, "tree") },
@@ -318,7 +423,16 @@ describe.skipIf(notRoot)("what is left of a start", () => {
     { do: "newSession" },
     ownMounts,
     { do: "enterRootfs", path: "/" },
-    { do: "mount", type: "devpts", source: "devpts", options: ["newinstance", "ptmxmode=0666"], attributes: [], in: "rootfs", target: "/dev/pts", missing: "refuse" },
+    {
+      do: "mount",
+      type: "devpts",
+      source: "devpts",
+      options: ["newinstance", "ptmxmode=0666"],
+      attributes: [],
+      in: "rootfs",
+      target: "/dev/pts",
+      missing: "refuse",
+    },
     { do: "openTerminal", send: -1, rows: 24, columns: 80, uid: 0 },
   );
   const cases: readonly { what: string; options: StartOptions }[] = [
@@ -327,20 +441,30 @@ describe.skipIf(notRoot)("what is left of a start", () => {
     { what: "steps that fail", options: { steps: plan({ do: "write", path: "/nowhere", text: "" }, shell("exit 0")) } },
     { what: "programs that are missing", options: { steps: plan({ do: "exec", argv: ["/nowhere"], env: [] }) } },
     { what: "clones that are refused", options: { steps: plan(shell("exit 0")), cgroup: 0 } },
-    { what: "starts that fail with a terminal", options: { steps: [...terminal, ...plan({ do: "exec", argv: ["/nowhere"], env: [] })], namespaces: ["mount"] } },
+    {
+      what: "starts that fail with a terminal",
+      options: { steps: [...terminal, ...plan({ do: "exec", argv: ["/nowhere"], env: [] })], namespaces: ["mount"] },
+    },
   ];
   for (const { what, options } of cases)
     test(`40 ${what}: no fd and no zombie`, async () => {
-      await start(options).then((child) => child.ended(), () => undefined); // what is opened once, is open now
+      await start(options).then(
+        (child) => child.ended(),
+        () => undefined,
+      ); // what is opened once, is open now
       const [before, zombies] = [fds(), children()];
       for (let round = 0; round < 40; round++)
-        await start(options).then((child) => child.ended(), (error: unknown) => expect(isKernelError(error)).toBe(true));
+        await start(options).then(
+          (child) => child.ended(),
+          (error: unknown) => expect(isKernelError(error)).toBe(true),
+        );
       expect(fds()).toEqual(before);
       expect(children()).toEqual(zombies);
     });
 
   test("200 starts in a row, 8 at a time: no fd and no zombie", async () => {
-    const once = async (): Promise<void> => void (await (await start({ steps: plan(shell("exit 0")), namespaces: ["pid"] })).ended());
+    const once = async (): Promise<void> =>
+      void (await (await start({ steps: plan(shell("exit 0")), namespaces: ["pid"] })).ended());
     await once();
     const [before, zombies] = [fds(), children()];
     for (let round = 0; round < 25; round++) await Promise.all(Array.from({ length: 8 }, once));
@@ -352,7 +476,9 @@ describe.skipIf(notRoot)("what is left of a start", () => {
     const old = await start({ steps: plan(shell("exit 0")) });
     await old.ended();
     const { read, write } = makePipe();
-    const others = await Promise.all(Array.from({ length: 4 }, () => start({ steps: plan(shell("read word")), stdio: [read, 1, 2] })));
+    const others = await Promise.all(
+      Array.from({ length: 4 }, () => start({ steps: plan(shell("read word")), stdio: [read, 1, 2] })),
+    );
     expect(() => old.kill("SIGKILL")).toThrow(expect.objectContaining({ code: "ERR_KERNEL_ESRCH" }));
     closeSync(write);
     for (const other of others) expect((await other.ended()).signal).toBeUndefined();

@@ -17,6 +17,8 @@ export interface ContainerOptions {
   /** Steps from @ctr/network for inside, and what the parent does for them once the first process exists. */
   readonly network?: { readonly steps: readonly Step[]; readonly connect: (pid: number) => void | Promise<void> };
   readonly init?: boolean;
+  /** Make the working directory when it is missing, as Docker does. */
+  readonly createCwd?: boolean;
 }
 
 /** A plan and the cgroup that was made for it. Nothing runs yet; `discard` takes the cgroup away again. */
@@ -34,7 +36,7 @@ export interface PreparedContainer {
  * @throws {CgroupError} {@link RuntimeError} what cannot be done, in the option's words
  */
 export async function prepareContainer(
-  o: ContainerOptions & { readonly consoleFd?: number; readonly barrier?: string; readonly createCwd?: boolean },
+  o: ContainerOptions & { readonly consoleFd?: number; readonly barrier?: string },
 ): Promise<PreparedContainer> {
   const facts = hostFacts();
   const cgroup = await createCgroup({
@@ -54,7 +56,7 @@ export async function prepareContainer(
 
 /** The plan alone, for `--explain` and `--dry-run`: nothing is made. */
 export function planOf(
-  o: ContainerOptions & { readonly consoleFd?: number; readonly barrier?: string; readonly createCwd?: boolean },
+  o: ContainerOptions & { readonly consoleFd?: number; readonly barrier?: string },
   facts: HostFacts,
   joinCgroup: readonly Step[],
 ): ContainerPlan {

@@ -75,10 +75,17 @@ const initStep: Step = {
   because: { option: "--init", why: "orphans are reaped and signals are handed on" },
 };
 
+// Containers of one process usually share a profile, and compiling one takes as long as all system calls of a start.
+const filters = new WeakMap<Seccomp, { readonly machine: Machine; readonly steps: Step[] }>();
+
 function seccompStep(o: ProcessOptions): Step[] {
   if (o.seccomp === undefined) return [];
+  const known = filters.get(o.seccomp);
+  if (known?.machine === o.machine) return known.steps;
   const because: Reason = { option: "linux.seccomp", why: "system calls that it does not need are refused" };
-  return seccompSteps({ profile: o.seccomp, architecture: o.machine, because });
+  const steps = seccompSteps({ profile: o.seccomp, architecture: o.machine, because });
+  filters.set(o.seccomp, { machine: o.machine, steps });
+  return steps;
 }
 
 function terminal(o: ProcessOptions): Step[] {

@@ -64,14 +64,14 @@ export async function loadImage(o: {
     await unpack({ ...o, layer, archive: manifest.layers[index]!.digest, parent: layers[index - 1]?.chainId });
   const top = layers.at(-1);
   if (top !== undefined) store.hold({ chainId: top.chainId, holder: o.holder });
-  return { name: familiarReference(parseReferenceOr(name)), id: resolved.variant.config, config, layers };
+  return { name: shownName(name), id: resolved.variant.config, config, layers };
 }
 
-function parseReferenceOr(name: string): Parameters<typeof familiarReference>[0] {
+function shownName(name: string): string {
   try {
-    return parseReference(name);
+    return familiarReference(parseReference(name));
   } catch {
-    return { domain: "", path: name }; // an id
+    return name; // an id
   }
 }
 

@@ -33,7 +33,9 @@ export class EntryWriter {
   readonly #o: WriterOptions;
   #steps: Step[] = [];
   #bytes = 0;
-  /** Directories that were written into, with the time to give them at the end. */
+  /** Directories that are there, with their time before anything was written. */
+  readonly #known = new Map<string, bigint>();
+  /** Directories that were made or written into, with the time to give them at the end. */
   readonly #times = new Map<string, bigint>();
   /** First name of a file with several, by its inode. */
   readonly #names = new Map<string, string>();
@@ -44,14 +46,14 @@ export class EntryWriter {
 
   /** Make a directory and those above it, unless they are there. Paths have no slash in front and no links in them. */
   makeDirectories(path: string): void {
-    if (this.#times.has(path)) return;
+    if (this.#times.has(path) || this.#known.has(path)) return;
     const there = this.#o.tree.status(path);
     if (there?.kind === "directory") {
-      this.#times.set(path, there.mtime);
+      this.#known.set(path, there.mtime);
       return;
     }
     if (there !== undefined) throw this.#refuse(`cannot copy to non-directory: /${path}`);
-    this.makeDirectories(parentPath(path));
+    this.#prepare(path);
     this.#add({ do: "makeDirectory", in: "rootfs", path: `/${path}`, mode: 0o755, ...this.#ownerOr(rootOwner) });
     this.#times.set(path, this.#o.time);
     this.#flush(); // the next look must find it
@@ -59,7 +61,7 @@ export class EntryWriter {
 
   /** Write one entry at `path`. @throws {BuilderError} `ERR_BUILDER_COPY`, `ERR_BUILDER_CHANGED` */
   async write(source: Tree, entry: CopyEntry, path: string): Promise<void> {
-    this.makeDirectories(parentPath(path));
+    this.#prepare(path);
     const { status } = entry;
     if (status.kind === "directory") return this.#directory(entry, path);
     if (this.#o.tree.status(path)?.kind === "directory")
@@ -77,7 +79,7 @@ export class EntryWriter {
 
   /** Write a file whose content is at hand. */
   writeText(path: string, text: string): void {
-    this.makeDirectories(parentPath(path));
+    this.#prepare(path);
     if (this.#o.tree.status(path)?.kind === "directory")
       throw this.#refuse(`cannot overwrite directory /${path} with a file`);
     const mode = this.#o.mode === undefined ? 0o644 : changeMode(this.#o.mode, 0o644, false);
@@ -91,6 +93,14 @@ export class EntryWriter {
     const paths = [...this.#times].sort(([a], [b]) => b.split("/").length - a.split("/").length);
     for (const [path, time] of paths) this.#add({ do: "setTime", in: "rootfs", path: `/${path}`, time });
     this.#flush();
+  }
+
+  /** Something is about to be made at `path`: see to the directory that it comes into. */
+  #prepare(path: string): void {
+    const parent = parentPath(path);
+    this.makeDirectories(parent);
+    const time = this.#known.get(parent);
+    if (time !== undefined && !this.#times.has(parent)) this.#times.set(parent, time);
   }
 
   #directory(entry: CopyEntry, path: string): void {

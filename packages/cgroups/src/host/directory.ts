@@ -1,22 +1,25 @@
-import { mkdirSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import type { Inherited } from "../cgroup-steps.ts";
 import { errnoOf, kernelError, performWrite, readNowIfThere } from "./files.ts";
 import { hintFor } from "./hint.ts";
 
 /** False when it exists. */
 export function makeDirectory(directory: string): boolean {
+  // Asked first: the parents of a container's cgroups are usually there, and an exception takes longer than mkdir(2).
+  if (existsSync(directory)) return false;
   try {
     mkdirSync(directory);
     return true;
   } catch (cause) {
     const { symbol } = errnoOf(cause);
-    if (symbol === "EEXIST") return false;
+    if (symbol === "EEXIST") return false; // somebody else was first
     throw kernelError("make the cgroup", directory, cause, hintFor(directory, symbol));
   }
 }
 
 /** False while processes or other cgroups are in it. A directory that is gone is fine. */
 export function removeEmpty(directory: string): boolean {
+  if (!existsSync(directory)) return true; // as in every tree that the container did not use
   try {
     rmdirSync(directory);
     return true;

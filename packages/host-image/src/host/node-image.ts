@@ -33,9 +33,11 @@ export async function nodeImage({ node = process.execPath, signal }: NodeImageOp
     files.addFileAs("programs", realpathSync(program.path), "usr/local/bin/node");
   }
   addNpm(tree, files, program.path);
-  for (const path of ["/usr/share/zoneinfo", certificates.find(exists)])
-    if (path !== undefined && exists(path)) files.add("data", path);
-  const defaults = { Env: [`PATH=${searchPath}`], Cmd: ["node"], Labels: { [fromHostLabel]: "node" } };
+  const bundle = certificates.find(exists);
+  for (const path of ["/usr/share/zoneinfo", bundle]) if (path !== undefined && exists(path)) files.add("data", path);
+  // Node has a list of its own: what this machine trusts besides, perhaps its registry's, comes by this name.
+  const trust = bundle === undefined ? [] : [`NODE_EXTRA_CA_CERTS=${bundle}`];
+  const defaults = { Env: [`PATH=${searchPath}`, ...trust], Cmd: ["node"], Labels: { [fromHostLabel]: "node" } };
   return assembleImage(tree, defaults, signal);
 }
 

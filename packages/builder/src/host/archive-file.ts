@@ -1,0 +1,45 @@
+import { decompress, detectCompression, LayerError } from "@ctr/layers";
+import { BuilderError, type Place } from "../builder-error.ts";
+import type { Tree } from "./tree.ts";
+
+/**
+ * Whether ADD unpacks a file: a tar archive by its content, whatever its name is.
+ *
+ * @throws {BuilderError} `ERR_BUILDER_UNSUPPORTED` for bzip2 and xz, which cannot be looked into
+ */
+export async function isArchive(tree: Tree, path: string, place: Place): Promise<boolean> {
+  const start: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of tree.content(path)) {
+      detectCompression(chunk);
+      break;
+    }
+  } catch (cause) {
+    if (!(cause instanceof LayerError)) throw cause;
+    const message = `ADD of ${path}: bzip2 and xz archives are not supported yet; unpack it first, or COPY it as it is`;
+    throw new BuilderError({ code: "ERR_BUILDER_UNSUPPORTED", message, place, cause });
+  }
+  try {
+    for await (const chunk of decompress(tree.content(path))) {
+      start.push(chunk);
+      length += chunk.length;
+      if (length >= blockBytes) break;
+    }
+  } catch (error) {
+    if (error instanceof LayerError) return false; // looks compressed and is not: a file like any other
+    throw error;
+  }
+  return length >= blockBytes && isHeader(Buffer.concat(start).subarray(0, blockBytes));
+}
+
+const blockBytes = 512;
+
+/** A header's checksum is the sum of its bytes, its own eight taken as spaces. @see POSIX pax(1), "ustar Interchange Format" */
+function isHeader(block: Uint8Array): boolean {
+  const text = Buffer.from(block.subarray(148, 156)).toString("latin1");
+  const stored = /^[ ]*([0-7]{1,7})[ \0]*$/.exec(text)?.[1];
+  if (stored === undefined) return false;
+  const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+  return sum === Number.parseInt(stored, 8);
+}
