@@ -6,7 +6,10 @@ import type { Variable } from "./variables.ts";
  *
  * @param source  As written; for instructions that nothing is put into.
  */
-export function historyText(instruction: Exclude<ExpandedInstruction, { readonly name: "RUN" }>, source: string): string {
+export function historyText(
+  instruction: Exclude<ExpandedInstruction, { readonly name: "RUN" }>,
+  source: string,
+): string {
   const pair = ({ key, value }: { readonly key: string; readonly value: string }): string => `${key}=${value}`;
   switch (instruction.name) {
     case "ADD":

@@ -35,8 +35,11 @@ function bind(source: string, target: string): string {
 function chroot(o: RunRequest): Promise<number> {
   // The working directory is entered inside the chroot, by the image's own shell.
   const args = [o.merged, "/bin/sh", "-c", 'cd "$0" && exec "$@"', o.cwd, ...o.args];
-  const env = Object.fromEntries(o.env.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
-  const child = spawn("/usr/sbin/chroot", args, { env, stdio: ["ignore", "pipe", "pipe"], ...(o.signal && { signal: o.signal }) });
+  const env = Object.fromEntries(
+    o.env.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+  const child = spawn("/usr/sbin/chroot", args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  o.signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
   child.stdout.on("data", (chunk: Uint8Array) => o.output("stdout", chunk));
   child.stderr.on("data", (chunk: Uint8Array) => o.output("stderr", chunk));
   return new Promise((resolve, reject) => {
@@ -49,4 +52,8 @@ export const busybox = "/usr/bin/busybox";
 
 /** Why tests that build cannot run here, or undefined. */
 export const missing: string | undefined =
-  process.getuid?.() !== 0 ? "needs root" : existsSync(busybox) && existsSync("/usr/sbin/chroot") ? undefined : "needs busybox and chroot";
+  process.getuid?.() !== 0
+    ? "needs root"
+    : existsSync(busybox) && existsSync("/usr/sbin/chroot")
+      ? undefined
+      : "needs busybox and chroot";

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type ImageStore, openStore, thisPlatform } from "@ctr/image-store";
@@ -7,9 +16,9 @@ import { compress, tarDirectory } from "@ctr/layers";
 import { makeDigest, mediaTypes } from "@ctr/oci";
 import { openOverlay } from "@ctr/overlayfs";
 import { onTestFinished } from "vitest";
-import { type BuildEvent, type BuildOptions, type BuildResult, build, buildImage, explainCause } from "../src/index.ts";
 import { layerDirectories } from "../src/host/base-image.ts";
 import { Tree } from "../src/host/tree.ts";
+import { type BuildEvent, type BuildOptions, type BuildResult, build, buildImage, explainCause } from "../src/index.ts";
 import { busybox, ChrootWorker } from "./chroot-worker.ts";
 
 /** A store with a base image, and a context to build from, in a directory that goes after the test. */
@@ -50,7 +59,10 @@ export class Site {
   }
 
   /** Events and error of a build that fails. */
-  async fail(dockerfile: string, options: Partial<BuildOptions> = {}): Promise<{ events: BuildEvent[]; error: unknown }> {
+  async fail(
+    dockerfile: string,
+    options: Partial<BuildOptions> = {},
+  ): Promise<{ events: BuildEvent[]; error: unknown }> {
     const events: BuildEvent[] = [];
     try {
       const all = { store: this.store, worker: this.worker, context: this.context, text: dockerfile, ...options };
@@ -72,24 +84,47 @@ export class Site {
   }
 
   /** Put an image `busybox` of one layer into the store, not unpacked, as a pull leaves it. */
-  async addBase(o: { readonly env?: readonly string[]; readonly onbuild?: readonly string[]; readonly motd?: string } = {}): Promise<void> {
+  async addBase(
+    o: { readonly env?: readonly string[]; readonly onbuild?: readonly string[]; readonly motd?: string } = {},
+  ): Promise<void> {
     const layer = join(this.root, `base-${Math.random()}`);
     mkdirSync(layer);
     for (const name of ["bin", "etc", "dev", "tmp", "usr/share"]) mkdirSync(join(layer, name), { recursive: true });
     chmodSync(join(layer, "tmp"), 0o1777);
     copyFileSync(busybox, join(layer, "bin/busybox"));
-    for (const name of ["sh", "cat", "ls", "echo", "rm", "mkdir", "chmod", "touch", "true", "false", "env", "id", "test"])
+    for (const name of [
+      "sh",
+      "cat",
+      "ls",
+      "echo",
+      "rm",
+      "mkdir",
+      "chmod",
+      "touch",
+      "true",
+      "false",
+      "env",
+      "id",
+      "test",
+    ])
       symlinkSync("busybox", join(layer, "bin", name));
     writeFileSync(join(layer, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1001::/home/node:/bin/sh\n");
     writeFileSync(join(layer, "etc/group"), "root:x:0:\nnode:x:1001:\nstaff:x:50:node\n");
     writeFileSync(join(layer, "etc/motd"), o.motd ?? "hello");
     symlinkSync("usr/share", join(layer, "share"));
     for (const name of ["etc/passwd", "etc/group", "etc/motd", "bin/busybox"]) utimesSync(join(layer, name), 1, 1);
-    await addImage(this.store, { name: "busybox", layer, config: { Env: o.env ?? ["PATH=/bin"], Cmd: ["sh"], ...(o.onbuild && { OnBuild: o.onbuild }) } });
+    await addImage(this.store, {
+      name: "busybox",
+      layer,
+      config: { Env: o.env ?? ["PATH=/bin"], Cmd: ["sh"], ...(o.onbuild && { OnBuild: o.onbuild }) },
+    });
   }
 }
 
-async function addImage(store: ImageStore, o: { readonly name: string; readonly layer: string; readonly config: object }): Promise<void> {
+async function addImage(
+  store: ImageStore,
+  o: { readonly name: string; readonly layer: string; readonly config: object },
+): Promise<void> {
   const hash = createHash("sha256");
   async function* archive(): AsyncGenerator<Uint8Array> {
     for await (const chunk of tarDirectory({ directory: o.layer, sourceDateEpoch: 1_000_000 })) {
@@ -98,7 +133,10 @@ async function addImage(store: ImageStore, o: { readonly name: string; readonly 
     }
   }
   const blob = await store.writeBlob(compress({ source: archive(), format: "gzip", level: 1 }));
-  const write = async (mediaType: string, value: object) => ({ mediaType, ...(await store.writeBlob(Buffer.from(JSON.stringify(value)))) });
+  const write = async (mediaType: string, value: object) => ({
+    mediaType,
+    ...(await store.writeBlob(Buffer.from(JSON.stringify(value)))),
+  });
   const config = await write(mediaTypes.config, {
     ...thisPlatform(),
     created: "2020-01-01T00:00:00Z",
@@ -107,7 +145,12 @@ async function addImage(store: ImageStore, o: { readonly name: string; readonly 
     history: [{ created: "2020-01-01T00:00:00Z", created_by: "base" }],
   });
   const layers = [{ mediaType: mediaTypes.dockerLayerGzip, ...blob }];
-  const target = await write(mediaTypes.dockerManifest, { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config: { ...config, mediaType: mediaTypes.dockerConfig }, layers });
+  const target = await write(mediaTypes.dockerManifest, {
+    schemaVersion: 2,
+    mediaType: mediaTypes.dockerManifest,
+    config: { ...config, mediaType: mediaTypes.dockerConfig },
+    layers,
+  });
   await store.addImage({ target, names: [o.name] });
 }
 
@@ -118,6 +161,10 @@ export function decisionsOf(events: readonly BuildEvent[]): string[] {
     .sort((a, b) => a.step - b.step)
     .flatMap(({ step, outcome }) => {
       if (outcome.decision === "metadata") return [];
-      return [outcome.decision === "reused" ? `${step} reused` : `${step} ran: ${outcome.causes.map(explainCause).join(", ")}`];
+      return [
+        outcome.decision === "reused"
+          ? `${step} reused`
+          : `${step} ran: ${outcome.causes.map(explainCause).join(", ")}`,
+      ];
     });
 }

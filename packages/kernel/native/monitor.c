@@ -9,6 +9,7 @@
  *   then the command to become once the container has ended, if any
  */
 #include "monitor.h"
+#include "clone.h"
 #include "message.h"
 
 #include <asm/ioctls.h>
@@ -122,7 +123,7 @@ static long start_container(const struct options *options, struct container *con
 			error = sys2(__NR_pipe2, input, O_CLOEXEC);
 	}
 	if (error == 0)
-		error = sys2(__NR_clone3, &args, sizeof args);
+		error = clone_process(&args);
 	if (error == 0) {
 		hide_arguments(arguments - 1);
 		become_container(options, (int[3]){input[0], output[1], errors[1]}, console[1]);

@@ -7,10 +7,31 @@
  * no handler of Node can run in the child.
  */
 #include "spawn.h"
+#include "clone.h"
 
 #include <asm/signal.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
 
 #define ABOVE 512 /* where fds are kept while the low numbers are given out */
+
+/*
+ * In a new user namespace nobody has an id yet, and an exec by nobody drops all capabilities, with which
+ * the plan goes on: ambient ones are kept. @see capabilities(7), "Transformation of capabilities during execve()"
+ */
+static void keep_capabilities(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2];
+
+	if (sys2(__NR_capget, &header, data) < 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		data[i].inheritable = data[i].permitted;
+	sys2(__NR_capset, &header, data);
+	for (int capability = 0; capability < 64; capability++) /* beyond the kernel's last: EINVAL */
+		sys5(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+}
 
 __attribute__((noinline, noreturn)) static void become_init(struct spawn *spawn)
 {
@@ -36,6 +57,8 @@ __attribute__((noinline, noreturn)) static void become_init(struct spawn *spawn)
 		for (u32 i = 0; i < spawn->count; i++)
 			highest = spawn->at[i] > highest ? spawn->at[i] : highest;
 		sys3(__NR_close_range, highest + 1, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+		if (spawn->namespaces & CLONE_NEWUSER)
+			keep_capabilities();
 		program = sys5(__NR_execveat, program, "", spawn->arguments, environment, AT_EMPTY_PATH);
 	}
 	spawn->error = (int)program;
@@ -58,7 +81,7 @@ long spawn(struct spawn *spawn)
 	spawn->pidfd = -1;
 	spawn->error = 0;
 	sys4(__NR_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
-	pid = sys2(__NR_clone3, &args, sizeof args);
+	pid = clone_process(&args);
 	if (pid == 0)
 		become_init(spawn);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);

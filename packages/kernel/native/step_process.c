@@ -1,5 +1,6 @@
 /* Steps about the process itself: namespaces, session, limits, waiting for the parent. */
 #include "walk.h"
+#include "clone.h"
 #include "message.h"
 
 #include <linux/keyctl.h>
@@ -74,7 +75,7 @@ int do_fork(struct walker *walker)
 
 	if (walker->channel < 0)
 		return failed(walker, "clone3", "a plan in this process cannot fork", -EINVAL);
-	pid = sys2(__NR_clone3, &args, sizeof args);
+	pid = clone_process(&args);
 	if (pid < 0)
 		return failed(walker, "clone3", NULL, pid);
 	if (pid == 0)

@@ -54,6 +54,8 @@ function hintFor(step: Step | undefined, symbol: string): string | undefined {
   if (step === undefined) return undefined;
   if (symbol === "ELOOP" && "target" in step) return "the rootfs has a symlink there, and a mount must not follow it out of its place";
   if (step.do === "write" && step.path.startsWith("/sys/fs/cgroup") && symbol === "EINVAL") return "the kernel refuses this value";
+  if (step.do === "pivotRoot" && symbol === "EINVAL")
+    return "this machine still runs on the kernel's first file system (an initramfs), which cannot be pivoted away from";
   if (step.do === "changeDirectory" && symbol === "EXDEV") return "the working directory lies outside of the container";
   if (step.do === "setLimit" && symbol === "EPERM") return "a hard limit can only be raised with CAP_SYS_RESOURCE";
   return undefined;

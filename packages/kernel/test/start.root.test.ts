@@ -202,7 +202,9 @@ describe.skipIf(notRoot)("start", () => {
       openSync(join(directory, "out"), "w"),
       openSync(join(directory, "err"), "w"),
     ] as const;
-    onTestFinished(() => given.forEach((fd) => closeSync(fd)));
+    onTestFinished(() => {
+      for (const fd of given) closeSync(fd);
+    });
     const child = await start({ steps: plan(shell("cat; echo problem >&2")), stdio: [given[0], given[1], given[2]] });
     await child.ended();
     expect(readFileSync(join(directory, "out"), "utf8")).toBe("from outside");

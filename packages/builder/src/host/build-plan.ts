@@ -32,6 +32,9 @@ export interface PlannedStage {
   readonly earlier: readonly Stage[];
   /** Number of its FROM. */
   readonly firstStep: number;
+  /** What FROM or the caller asks for; undefined: whatever this machine runs best. */
+  readonly asked: Platform | undefined;
+  /** Of a stage that begins with nothing. */
   readonly platform: Platform;
 }
 
@@ -48,7 +51,8 @@ export interface PlanOptions {
   readonly dockerfile: Dockerfile;
   readonly target: string | undefined;
   readonly given: ReadonlyMap<string, string>;
-  readonly platform: Platform;
+  /** What the caller asks for. */
+  readonly platform: Platform | undefined;
   readonly host: Platform;
   readonly loadImage: (name: string, platform: Platform | undefined, from: FromInstruction) => Promise<BaseImage>;
 }
@@ -62,7 +66,7 @@ export async function planBuild(o: PlanOptions): Promise<BuildPlan> {
   const { globalArgs, stages } = stagesOf(o.dockerfile);
   const target = targetOf(stages, o.target, o.dockerfile.file);
   const targetStage = stages[target]!.name ?? "default";
-  const fixed = platformArguments({ target: o.platform, build: o.host, targetStage });
+  const fixed = platformArguments({ target: o.platform ?? o.host, build: o.host, targetStage });
   const globals = globalArguments(globalArgs, o.given, fixed);
   const planned = new Map<number, Omit<PlannedStage, "firstStep">>();
   const plan = async (index: number): Promise<void> => {
@@ -103,13 +107,14 @@ async function planStage(
     const message = `base name (${from.base.text}) should not be blank${missing.length === 0 ? "" : `: ${missing.join(", ")} is not set before the first FROM`}`;
     throw new BuilderError({ code: "ERR_BUILDER_OPERAND", message, place });
   }
-  const asked = value.platform === undefined || value.platform === "" ? undefined : platformOf(value.platform, o, from);
+  const asked =
+    value.platform === undefined || value.platform === "" ? o.platform : platformOf(value.platform, o, from);
   const earlier = stages.slice(0, index);
   const base = await baseOf(o, value.base, earlier, asked, from);
   const triggers = await triggersOf(base, stages, o);
   const steps = [...triggers, ...instructions];
   for (const step of steps) refuseUnsupported(step);
-  return { index, label: name ?? String(index), from, base, steps, earlier, platform: asked ?? o.platform };
+  return { index, label: name ?? String(index), from, base, steps, earlier, asked, platform: asked ?? o.host };
 }
 
 function platformOf(text: string, o: PlanOptions, from: FromInstruction): Platform {

@@ -1,11 +1,5 @@
-import {
-  type Expanded,
-  expandInstruction,
-  findStage,
-  isDockerfileError,
-  type RunFields,
-} from "@ctr/dockerfile";
-import type { ImageStore } from "@ctr/image-store";
+import { type Expanded, expandInstruction, findStage, isDockerfileError, type RunFields } from "@ctr/dockerfile";
+import { type ImageStore, isImageStoreError } from "@ctr/image-store";
 import { formatPlatform, type JsonValue } from "@ctr/oci";
 import type { BuildEvent, BuiltLayer, StepOutcome } from "../build-event.ts";
 import { BuilderError, isBuilderError, type Place, placeOf } from "../builder-error.ts";
@@ -23,7 +17,7 @@ import type { BuildCache, StepResult } from "./cache-database.ts";
 import type { CopySource } from "./copy-source.ts";
 import { collectFiles, copyFiles, modeOf, type TransferFields } from "./copy-step.ts";
 import { runCommandOn } from "./run-step.ts";
-import { sealLayer, sha256 } from "./seal-layer.ts";
+import { holdLayer, sealLayer, sha256 } from "./seal-layer.ts";
 import { chainOfState, initialState, linesOf, type StageState, withHistory, withLayer } from "./stage-state.ts";
 import { ownerOf } from "./user.ts";
 import type { LayerDraft, Workspace } from "./workspace.ts";
@@ -83,7 +77,7 @@ export class StageBuilder {
     // Taken now: the places are written anew while the steps are done.
     this.#records = services.cache.records(services.project, stage.label);
     this.#sources = new Set(stage.steps.map((step) => step.source));
-    this.#state = initialState(stage.base, below);
+    this.#state = initialState(stage, below);
     this.#variables = new Variables(this.#state.env, services.plan.globals, services.given);
   }
 
@@ -153,7 +147,11 @@ export class StageBuilder {
   #set(setting: Setting, { range, source }: StepInstruction, place: Place): void {
     const line = range.start.line;
     if (setting.name === "ENV")
-      for (const { key, value } of setting.pairs) this.#variables.setEnv(key, value, line);
+      for (const { key, value } of setting.pairs) {
+        if (key === "")
+          throw new BuilderError({ code: "ERR_BUILDER_OPERAND", message: "ENV names can not be blank", place });
+        this.#variables.setEnv(key, value, line);
+      }
     if (setting.name === "CMD") this.#ownCommand = true;
     const env = this.#variables.env;
     try {
@@ -219,7 +217,16 @@ export class StageBuilder {
       const unpacked = collected.items.map(({ unpack }) => unpack);
       const destination = [workdir, it.destination];
       return await this.#fileStep(instruction, {
-        operation: [it.name, [...it.sources], files, destination, it.chown ?? "", it.chmod ?? "", unpacked, this.#epoch()],
+        operation: [
+          it.name,
+          [...it.sources],
+          files,
+          destination,
+          it.chown ?? "",
+          it.chmod ?? "",
+          unpacked,
+          this.#epoch(),
+        ],
         inputs: collected.inputs,
         ingredients: [...this.#used(used), ...this.#settings("WORKDIR")],
         readsAll: false,
@@ -269,7 +276,7 @@ export class StageBuilder {
       operation: step.operation,
       parent: chainOfState(this.#state) ?? "",
       base: this.#state.base,
-      platform: formatPlatform(this.#stage.platform),
+      platform: formatPlatform(this.#state.platform),
       inputs: step.inputs,
       ingredients: step.ingredients,
       readsAll: step.readsAll,
@@ -279,11 +286,11 @@ export class StageBuilder {
     const result = reused ?? (await this.#makeLayer(step));
     const place = { project, stage: this.#stage.label, ordinal: this.#ordinal };
     const causes = reused === undefined ? this.#causes(parts) : [];
-    cache.record({ ...place, key, parts, result });
     const { layer, created } = result;
+    cache.record({ ...place, key, parts, result });
     if (layer === undefined) this.#state = withHistory(this.#state, step.history);
     else {
-      store.hold({ chainId: layer.chainId, holder: this.#s.workspace.holder });
+      holdLayer(store, layer.chainId); // after the record: a hold that no record knows would stay for ever
       this.#state = withLayer(this.#state, step.history, { ...layer, descriptor: undefined }, created);
       if (reused === undefined) this.#state = { ...this.#state, ranBelow: this.#stage.firstStep + 1 + this.#ordinal };
     }
@@ -300,9 +307,16 @@ export class StageBuilder {
 
   // A record is worth nothing without its layer: somebody may have cleared the store.
   #findResult(key: string): StepResult | undefined {
-    const result = this.#s.cache.findResult(key);
+    const { cache, store, workspace } = this.#s;
+    const result = cache.findResult(key);
     if (result?.layer === undefined) return result;
-    return this.#s.store.findLayer(result.layer.chainId) === undefined ? undefined : result;
+    try {
+      store.hold({ chainId: result.layer.chainId, holder: workspace.holder });
+      return result;
+    } catch (error) {
+      if (isImageStoreError(error) && error.code === "ERR_LAYER_NOT_FOUND") return undefined;
+      throw error;
+    }
   }
 
   #causes(parts: StepParts): readonly Cause[] {
@@ -325,10 +339,11 @@ export class StageBuilder {
   async #sourceOf(from: string, place: Place): Promise<CopySource & { readonly close: () => void }> {
     const { store, workspace, signal } = this.#s;
     const stage = findStage(this.#stage.earlier, from);
-    const platform = this.#stage.platform;
+    const platform = this.#stage.asked;
     const chainId =
       stage === undefined
-        ? (await loadImage({ store, name: from, platform, place, holder: workspace.holder, signal })).layers.at(-1)?.chainId
+        ? (await loadImage({ store, name: from, platform, place, holder: workspace.holder, signal })).layers.at(-1)
+            ?.chainId
         : chainOfState(await this.#s.stage(stage.index));
     const tree = workspace.openLayers(layerDirectories(store, chainId));
     return { tree, ignore: undefined, keepsOwners: true, close: () => tree[Symbol.dispose]() };
@@ -381,5 +396,10 @@ function locate(error: unknown, name: string, place: Place, signal: AbortSignal 
     return new BuilderError({ code: error.code, message: error.message, place, cause: error.cause });
   }
   if (!(error instanceof Error)) return error;
-  return new BuilderError({ code: "ERR_BUILDER_STEP", message: `${name} failed: ${error.message}`, place, cause: error });
+  return new BuilderError({
+    code: "ERR_BUILDER_STEP",
+    message: `${name} failed: ${error.message}`,
+    place,
+    cause: error,
+  });
 }

@@ -87,9 +87,8 @@ async function buildAll(o: BuildOptions, emit: (event: BuildEvent) => void): Pro
       emit,
       signal: o.signal,
     });
-    const { platform } = plan.stages.find(({ index }) => index === plan.target)!;
     const { labels = {}, tags = [], signal } = o;
-    const { id, image } = await commitImage({ store, cache, state, platform, labels, tags, signal });
+    const { id, image } = await commitImage({ store, cache, state, labels, tags, signal });
     emit({ type: "imageFinished", id, manifest: image.target.digest, names: image.names });
   } finally {
     store.release(workspace.holder);
@@ -112,12 +111,12 @@ async function makePlan(
     target: o.target,
     given,
     host,
-    platform: o.platform === undefined ? host : normalizePlatform(o.platform),
+    platform: o.platform && normalizePlatform(o.platform),
     loadImage: (name, platform, from) =>
       loadImage({
         store,
         name,
-        platform: platform ?? o.platform,
+        platform,
         place: placeOf(from.base, from.file),
         holder: workspace.holder,
         signal,

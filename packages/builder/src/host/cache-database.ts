@@ -90,7 +90,13 @@ export class BuildCache implements Disposable {
   }): void {
     const { project, stage, ordinal, key, parts, result } = o;
     this.#transaction(() => {
-      this.#run("INSERT OR REPLACE INTO build_place VALUES (?, ?, ?, ?)", project, stage, ordinal, JSON.stringify(parts));
+      this.#run(
+        "INSERT OR REPLACE INTO build_place VALUES (?, ?, ?, ?)",
+        project,
+        stage,
+        ordinal,
+        JSON.stringify(parts),
+      );
       this.#run(
         "INSERT OR REPLACE INTO build_result VALUES (?, ?, ?, ?)",
         key,
@@ -123,10 +129,9 @@ export class BuildCache implements Disposable {
    */
   forget(before: number): Digest[] {
     return this.#transaction(() => {
-      const gone = this.#all(
-        "DELETE FROM build_result WHERE used_at < ? RETURNING chain_id",
-        before,
-      ).flatMap((row) => (row.chain_id === null ? [] : [row.chain_id as Digest]));
+      const gone = this.#all("DELETE FROM build_result WHERE used_at < ? RETURNING chain_id", before).flatMap((row) =>
+        row.chain_id === null ? [] : [row.chain_id as Digest],
+      );
       const isNamed = (chainId: Digest): boolean =>
         this.#all("SELECT 1 FROM build_result WHERE chain_id = ? LIMIT 1", chainId).length > 0;
       return [...new Set(gone)].filter((chainId) => !isNamed(chainId));

@@ -1,14 +1,6 @@
 import { join } from "node:path";
 import type { ImageStore, StoredImage } from "@ctr/image-store";
-import {
-  type Descriptor,
-  type Digest,
-  encodeJson,
-  type ImageConfig,
-  type Manifest,
-  mediaTypes,
-  type Platform,
-} from "@ctr/oci";
+import { type Descriptor, type Digest, encodeJson, type ImageConfig, type Manifest, mediaTypes } from "@ctr/oci";
 import { BuilderError } from "../builder-error.ts";
 import type { ImageLayer } from "./base-image.ts";
 import type { BuildCache } from "./cache-database.ts";
@@ -20,7 +12,6 @@ export async function commitImage(o: {
   readonly store: ImageStore;
   readonly cache: BuildCache;
   readonly state: StageState;
-  readonly platform: Platform;
   readonly labels: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
   readonly signal: AbortSignal | undefined;
@@ -34,19 +25,13 @@ export async function commitImage(o: {
   return { id: config.digest, image: await store.addImage({ target, names: o.tags }) };
 }
 
-function configOf(o: {
-  readonly state: StageState;
-  readonly platform: Platform;
-  readonly labels: Readonly<Record<string, string>>;
-}): ImageConfig {
-  const { config, author, created, history, layers } = o.state;
+function configOf(o: { readonly state: StageState; readonly labels: Readonly<Record<string, string>> }): ImageConfig {
+  const { config, author, created, history, layers, platform } = o.state;
   const labels = { ...config.Labels, ...o.labels };
   return {
     ...(created === undefined ? {} : { created }),
     ...(author === undefined ? {} : { author }),
-    architecture: o.platform.architecture,
-    os: o.platform.os,
-    ...(o.platform.variant === undefined ? {} : { variant: o.platform.variant }),
+    ...platform,
     config: Object.keys(labels).length === 0 ? config : { ...config, Labels: labels },
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
     history,

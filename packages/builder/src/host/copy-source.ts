@@ -47,7 +47,8 @@ export function select(source: CopySource, pattern: string): Selected[] | undefi
   const parts: string[] = [];
   for (const part of pattern.split("/")) {
     if (part === "" || part === ".") continue;
-    if (part === "..") parts.pop(); // the context is the root of all paths, as for the kernel
+    if (part === "..")
+      parts.pop(); // the context is the root of all paths, as for the kernel
     else parts.push(part);
   }
   return expand(source, "", parts);
@@ -154,4 +155,3 @@ export function entryDigest({ status, link, content, xattrs }: CopyEntry): strin
 export function shownPath(selected: Selected, entry: CopyEntry): string {
   return entry.name === "" ? selected.shown : joinPath(selected.shown === "." ? "" : selected.shown, entry.name);
 }
-

@@ -61,8 +61,12 @@ export async function collectFiles(
   }
   if (items.length === 0 && it.files.length === 0) throw noSources(it.name, o.place);
   const inputs = items.flatMap(({ selected, entries }) => {
-    const top = selected.status.kind === "directory" ? [[`${o.shownBefore}${selected.shown}/`, "directory"] as const] : [];
-    return [...top, ...entries.map((entry) => [o.shownBefore + shownPath(selected, entry), entryDigest(entry)] as const)];
+    const top =
+      selected.status.kind === "directory" ? [[`${o.shownBefore}${selected.shown}/`, "directory"] as const] : [];
+    return [
+      ...top,
+      ...entries.map((entry) => [o.shownBefore + shownPath(selected, entry), entryDigest(entry)] as const),
+    ];
   });
   return { source, items, inputs };
 }

@@ -41,7 +41,6 @@ export async function sealLayer(o: SealOptions): Promise<StepResult["layer"]> {
     // rename(2) replaces an empty directory; both lie on the store's file system.
     fill: async (diff) => renameSync(draft.upper, diff),
   });
-  holdLayer(store, chainId);
   if (blob !== undefined) cache.recordBlob(diffId, blob);
   removeTree(join(draft.upper, ".."));
   return { diffId, chainId, size, files, ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }) };

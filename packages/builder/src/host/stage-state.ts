@@ -1,4 +1,4 @@
-import type { ContainerDefaults, Digest, History, ImageConfig } from "@ctr/oci";
+import type { ContainerDefaults, Digest, History, ImageConfig, Platform } from "@ctr/oci";
 import { imageVariables, type Variable } from "../variables.ts";
 import type { ImageLayer } from "./base-image.ts";
 import type { PlannedStage } from "./build-plan.ts";
@@ -13,6 +13,7 @@ export interface StageState {
   readonly history: readonly History[];
   /** RFC 3339: when the newest layer was made. */
   readonly created: string | undefined;
+  readonly platform: Platform;
   /** What all of it began with. */
   readonly base: { readonly name: string; readonly id: Digest } | undefined;
   /** Number of the newest step below that ran and changed files. */
@@ -29,7 +30,8 @@ const defaultPath: Variable = {
 };
 
 /** The state that FROM leaves. Triggers that the base kept for its children are done now, and gone. */
-export function initialState(base: PlannedStage["base"], below: StageState | undefined): StageState {
+export function initialState(stage: PlannedStage, below: StageState | undefined): StageState {
+  const { base, platform } = stage;
   if (below !== undefined) {
     const { OnBuild: _, ...config } = below.config;
     return { ...below, config };
@@ -37,7 +39,14 @@ export function initialState(base: PlannedStage["base"], below: StageState | und
   if (base.kind !== "image") {
     const env = [defaultPath];
     const nothing = { author: undefined, layers: [], history: [], created: undefined, base: undefined };
-    return { ...nothing, config: { Env: linesOf(env), WorkingDir: "/" }, env, ranBelow: undefined, lines: {} };
+    return {
+      ...nothing,
+      config: { Env: linesOf(env), WorkingDir: "/" },
+      env,
+      platform,
+      ranBelow: undefined,
+      lines: {},
+    };
   }
   const { image } = base;
   const { OnBuild: _, ...config } = image.config.config ?? {};
@@ -50,10 +59,15 @@ export function initialState(base: PlannedStage["base"], below: StageState | und
     layers: image.layers,
     history: image.config.history ?? imageHistory(image.config),
     created: image.config.created,
+    platform: platformOf(image.config),
     base: { name: image.name, id: image.id },
     ranBelow: undefined,
     lines: {},
   };
+}
+
+function platformOf({ os, architecture, variant }: ImageConfig): Platform {
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
 // An image without history: as many entries as it has layers, since every layer needs its own.
@@ -79,4 +93,5 @@ export function withLayer(state: StageState, text: string, layer: ImageLayer, cr
 }
 
 const comment = "ctr build";
-const stamp = (created: string | undefined): { readonly created?: string } => (created === undefined ? {} : { created });
+const stamp = (created: string | undefined): { readonly created?: string } =>
+  created === undefined ? {} : { created };

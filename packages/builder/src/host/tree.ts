@@ -36,6 +36,8 @@ export interface Status {
 
 const pathOnly = 0o10000000; // O_PATH, <asm-generic/fcntl.h>; Node has no name for it
 const chunkBytes = 1 << 20;
+// A small file is read sooner than a thread is asked to read it.
+const smallBytes = 64 << 10;
 const mostLinks = 40; // as the kernel follows on one path, path_resolution(7)
 
 /** A tree that is read below one fd. Paths begin at its top, without a slash; "" is the top. */
@@ -139,12 +141,14 @@ export class Tree implements Disposable {
     const fd = this.#open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     if (fd === undefined) throw changed(path);
     try {
-      if (!fstatSync(fd).isFile()) throw changed(path);
-      for (;;) {
-        const buffer = new Uint8Array(chunkBytes);
-        const count = await readSome(fd, buffer);
-        if (count === 0) return;
-        yield buffer.subarray(0, count);
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw changed(path);
+      // One byte more than there should be: a read that does not fill the buffer is the last one.
+      const length = Math.min(stat.size + 1, chunkBytes);
+      for (let count = length; count === length; ) {
+        const buffer = new Uint8Array(length);
+        count = length <= smallBytes ? readSync(fd, buffer) : await readSome(fd, buffer);
+        if (count > 0) yield buffer.subarray(0, count);
       }
     } finally {
       closeSync(fd);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { perform } from "@ctr/kernel";
+import { isKernelError, perform } from "@ctr/kernel";
 import { openOverlay } from "@ctr/overlayfs";
 import { Tree } from "./tree.ts";
 
@@ -75,8 +75,17 @@ export class Workspace implements Disposable {
     return directory;
   }
 
+  /** What a worker left mounted stays, for `removeDeadWorkspaces`: the error that led there tells more than this one. */
   [Symbol.dispose](): void {
-    removeTree(this.directory);
+    tryRemoving(this.directory);
+  }
+}
+
+function tryRemoving(path: string): void {
+  try {
+    removeTree(path);
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
   }
 }
 
@@ -96,7 +105,7 @@ function makeLike(path: string, model: string): void {
 /** What builds left that died; their names, which are also their names as holders. */
 export function removeDeadWorkspaces(storeRoot: string): string[] {
   const names = readdirSync(join(storeRoot, "tmp")).filter((name) => name.startsWith(prefix) && !isAlive(name));
-  for (const name of names) removeTree(join(storeRoot, "tmp", name));
+  for (const name of names) tryRemoving(join(storeRoot, "tmp", name));
   return names;
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { perform } from "@ctr/kernel";
-import type { Step, StepOf, StepName } from "@ctr/plan";
+import type { Step, StepName, StepOf } from "@ctr/plan";
 import { BuilderError, type Place } from "../builder-error.ts";
 import { absolutePath, joinPath, parentPath } from "../container-path.ts";
 import { changeMode, type ModeChange } from "../mode-change.ts";
@@ -118,12 +118,19 @@ export class EntryWriter {
     let offset = 0;
     for await (const bytes of source.content(entry.path)) {
       hash.update(bytes);
-      if (offset === 0) this.#add({ do: "makeFile", in: "rootfs", path: `/${path}`, ...this.#attributes(entry), bytes });
+      if (offset === 0)
+        this.#add({ do: "makeFile", in: "rootfs", path: `/${path}`, ...this.#attributes(entry), bytes });
       else this.#extend(path, offset, size, bytes);
       offset += bytes.length;
     }
     if (offset === 0)
-      this.#add({ do: "makeFile", in: "rootfs", path: `/${path}`, ...this.#attributes(entry), bytes: new Uint8Array(0) });
+      this.#add({
+        do: "makeFile",
+        in: "rootfs",
+        path: `/${path}`,
+        ...this.#attributes(entry),
+        bytes: new Uint8Array(0),
+      });
     // The step's key holds the digest that was read first; a layer of something else must never be found by it.
     if (hash.digest("hex") !== entry.content) throw changed(entry.path);
   }
