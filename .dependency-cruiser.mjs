@@ -66,6 +66,7 @@ export default {
   options: {
     tsPreCompilationDeps: true,
     doNotFollow: { path: "node_modules" },
+    exclude: { path: "^packages/[^/]+/(bin|build|dist|scripts|test)/" },
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["ctr-source", "import", "node", "default"],

@@ -12,7 +12,7 @@ const entriesOf = ({ folder, hasSteps }) =>
     ({ entry, file }) => ({ entry, path: join(repository, "packages", folder, "dist", file) }),
   );
 
-const all = [...packages.values()];
+const all = [...packages.values()].filter((it) => it.isLibrary);
 const program = ts.createProgram(
   all.flatMap(entriesOf).map(({ path }) => path),
   { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2024, skipLibCheck: true, types: ["node"] },

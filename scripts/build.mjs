@@ -8,7 +8,6 @@ process.stderr.write(typeErrors);
 const lerna = join(repository, "node_modules/lerna/dist/cli.js");
 const status = await runInForeground(node, [lerna, "run", "build", ...process.argv.slice(2)], {
   cwd: repository,
-  // Lerna stands on nx, whose resident helper and cache would outlive this command.
-  env: { ...environment, NX_DAEMON: "false", NX_SKIP_NX_CACHE: "true" },
+  env: environment,
 });
 process.exitCode = typeErrors === "" ? status : 1;

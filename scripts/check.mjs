@@ -12,7 +12,7 @@ const checks = [
   { name: "types of the packages", args: [module("typescript/bin/tsc"), "-b"] },
   { name: "types of tests and examples", args: [module("typescript/bin/tsc"), "-p", "tsconfig.check.json"] },
   { name: "format and lint (biome)", args: [module("@biomejs/biome/bin/biome"), "check", "--colors=off"] },
-  { name: "layers (dependency-cruiser)", args: [module("dependency-cruiser/bin/dependency-cruise.mjs"), "packages"] },
+  { name: "layers (dependency-cruiser)", args: [module("dependency-cruiser/bin/dependency-cruiser.mjs"), "packages"] },
   { name: "dead code (knip)", args: [module("knip/bin/knip.js"), "--no-config-hints", "--no-progress"] },
   { name: "packaging (publint)", args: [script("packaging.mjs")] },
   { name: "public surface (api.md)", args: [script("api-surface.mjs"), "--check"] },

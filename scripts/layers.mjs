@@ -30,6 +30,8 @@ function describe(name) {
     folder: name,
     name: manifest.name,
     layer: manifest.ctr.layer,
+    /** Whether others may import it; a program has nothing to offer them. */
+    isLibrary: "." in manifest.exports,
     hasSteps: "./steps" in manifest.exports,
     dependencies: Object.keys(manifest.dependencies ?? {}),
     manifest,

@@ -97,7 +97,7 @@ async function buildNative(node, env) {
 
 async function buildTypes(node, env) {
   const product = stamped("types", ["packages", "tsconfig.json", "tsconfig.base.json"]);
-  const outputs = packageNames().map((name) => `packages/${name}/dist/index.d.ts`);
+  const outputs = packageNames().map((name) => `packages/${name}/dist`);
   if (product.isFresh(outputs)) return "";
   // tsc believes its own notes: where somebody removed a dist, only --force writes it again.
   const force = outputs.every((path) => existsSync(join(repository, path))) ? [] : ["--force"];
@@ -116,7 +116,7 @@ async function bundleCommand(node, env) {
   const script = join(repository, "packages/cli/scripts/bundle.mjs");
   if (!existsSync(script)) return;
   const product = stamped("command", ["packages"]);
-  if (product.isFresh(["packages/cli/dist"])) return;
+  if (product.isFresh(["packages/cli/dist/bundle/ctr.js"])) return;
   await runWithProgress("Bundling the ctr command", node, [script], { cwd: repository, env });
   product.markFresh();
 }

@@ -28,7 +28,9 @@ test.concurrent.for(promising)("%s", async (file, { skip }) => {
   expect(await runExample({ file })).toBe(promised);
 });
 
-describe.each([...packages.keys()])("%s", (name) => {
+const libraries = [...packages.values()].filter((it) => it.isLibrary).map((it) => it.folder);
+
+describe.each(libraries)("%s", (name) => {
   const first = examples.find((file) => file.startsWith(`examples/${name}/01-`));
 
   test("has an example", () => {

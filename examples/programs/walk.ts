@@ -1,6 +1,6 @@
 // The main job, from a Dockerfile to a running container and back to nothing: what `npm start` shows.
 import { execFile } from "node:child_process";
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,23 +19,24 @@ const title = (text: string): void => say(`\n${bold(text)}`);
 const shortId = (digest: string): string => digest.replace("sha256:", "").slice(0, 12);
 const kilobytes = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-/** Where things of a container could be left behind. */
+/** What containers leave traces in, as it is at one moment. */
 interface Traces {
-  readonly mounts: number;
+  readonly mounts: readonly string[];
   readonly cgroups: readonly string[];
   readonly interfaces: readonly string[];
-  readonly networks: ReadonlySet<string>;
   readonly tables: readonly string[];
+  readonly namespaces: readonly string[];
 }
 
 function traces(): Traces {
   const trees = readdirSync("/sys/fs/cgroup").map((tree) => join("/sys/fs/cgroup", tree, "ctr"));
+  const processes = list("/proc").filter((name) => /^\d+$/.test(name));
   return {
-    mounts: mountTable().length,
+    mounts: mountTable().map((mount) => mount.target),
     cgroups: [...trees, "/sys/fs/cgroup/ctr"].flatMap((directory) => list(directory).filter((name) => /^[0-9a-f]{64}$/.test(name))),
-    interfaces: list("/sys/class/net"),
+    interfaces: [...readFileSync("/proc/net/dev", "utf8").matchAll(/^\s*([^\s:]+):/gm)].map((match) => match[1]!),
     tables: readTables(sendMessages({ protocol: "netfilter", messages: [dumpTables("inet")] })),
-    networks: new Set(list("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => link(`/proc/${pid}/ns/net`))),
+    namespaces: processes.flatMap((pid) => link(`/proc/${pid}/ns/net`)),
   };
 }
 
@@ -98,9 +99,9 @@ async function main(): Promise<void> {
   const before = traces();
   const engine = openEngine({ root: join(scratch, "state") });
   try {
-    const container = await walk(engine, scratch, context);
+    const { pid, during } = await walk(engine, scratch, context);
     await engine.housekeeping({ network: true });
-    proveEmpty(before, container);
+    proveEmpty(before, during, pid);
   } finally {
     for (const record of await engine.containers.list()) await engine.containers.remove(record.id, { force: true });
     await engine.housekeeping({ network: true });
@@ -109,12 +110,7 @@ async function main(): Promise<void> {
   }
 }
 
-interface Gone {
-  readonly pid: number;
-  readonly network: number;
-}
-
-async function walk(engine: Engine, scratch: string, context: string): Promise<Gone> {
+async function walk(engine: Engine, scratch: string, context: string): Promise<{ readonly pid: number; readonly during: Traces }> {
   title("1  A base image out of this machine's Node");
   const base = await engine.images.fromHost({ programs: ["node"], tags: ["node"] });
   say(`image ${shortId(base.id)} named node, with Node ${process.versions.node}, npm, a shell and the libraries they need`);
@@ -143,10 +139,11 @@ async function walk(engine: Engine, scratch: string, context: string): Promise<G
   await build(engine, context, args);
 
   const id = await run(engine, scratch);
-  const gone = await look(engine, id);
+  const pid = await look(engine, id);
   await use(engine, id);
+  const during = traces();
   await end(engine, id);
-  return gone;
+  return { pid, during };
 }
 
 async function run(engine: Engine, scratch: string): Promise<string> {
@@ -170,7 +167,7 @@ async function run(engine: Engine, scratch: string): Promise<string> {
 }
 
 /** The article's three pillars, read from the kernel. */
-async function look(engine: Engine, id: string): Promise<Gone> {
+async function look(engine: Engine, id: string): Promise<number> {
   const record = await engine.containers.get(id);
   const { pid } = record.process!;
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -187,7 +184,7 @@ async function look(engine: Engine, id: string): Promise<Gone> {
 
   title("8  A stack of layers: overlay2/");
   showOverlay(join(engine.root, "overlay2"), id);
-  return { pid, network: theirs.network };
+  return pid;
 }
 
 function limits(id: string): (readonly [string, string])[] {
@@ -239,7 +236,6 @@ async function exec(engine: Engine, id: string, command: readonly string[]): Pro
   const pipe = makePipe();
   const child = await engine.containers.exec(id, { command, stdio: [0, pipe.write, pipe.write] });
   await child.ended();
-  const { closeSync } = await import("node:fs");
   closeSync(pipe.write);
   const output = readFileSync(pipe.read, "utf8");
   closeSync(pipe.read);
@@ -255,18 +251,20 @@ async function end(engine: Engine, id: string): Promise<void> {
   await engine.containers.remove(id);
 }
 
-function proveEmpty(before: Traces, container: Gone): void {
+/** Others may be at work on this machine: what counts is what came with the container and is still there. */
+function proveEmpty(before: Traces, during: Traces, pid: number): void {
   const after = traces();
+  const left = (kind: keyof Traces): boolean => during[kind].some((one) => !before[kind].includes(one) && after[kind].includes(one));
   const rows: readonly (readonly [string, boolean])[] = [
-    ["mounts", after.mounts === before.mounts],
-    ["cgroups", after.cgroups.every((name) => before.cgroups.includes(name))],
-    ["processes", list(`/proc/${container.pid}`).length === 0],
-    ["network interfaces", after.interfaces.every((name) => before.interfaces.includes(name))],
-    ["firewall tables", after.tables.every((name) => before.tables.includes(name))],
-    ["namespaces", !after.networks.has(`net:[${container.network}]`)],
+    ["mounts", left("mounts")],
+    ["cgroups", left("cgroups")],
+    ["processes", list(`/proc/${pid}`).length > 0],
+    ["network interfaces", left("interfaces")],
+    ["firewall tables", left("tables")],
+    ["namespaces", left("namespaces")],
   ];
-  for (const [what, clean] of rows) say(`  ${what.padEnd(20)} ${clean ? "nothing left" : "SOMETHING IS LEFT"}`);
-  if (!rows.every(([, clean]) => clean)) process.exitCode = 1;
+  for (const [what, isLeft] of rows) say(`  ${what.padEnd(20)} ${isLeft ? "SOMETHING IS LEFT" : "nothing left"}`);
+  if (rows.some(([, isLeft]) => isLeft)) process.exitCode = 1;
 }
 
 await main();

@@ -53,7 +53,7 @@ export class BuilderError extends Error {
     readonly output?: string;
     readonly cause?: unknown;
   }) {
-    super(at.message, at.cause === undefined ? undefined : { cause: at.cause });
+    super(printable(at.message), at.cause === undefined ? undefined : { cause: at.cause });
     this.code = at.code;
     this.file = at.place?.file;
     this.line = at.place?.line;
@@ -61,6 +61,12 @@ export class BuilderError extends Error {
     this.exitCode = at.exitCode;
     this.output = at.output;
   }
+}
+
+// Names come from a file and a tree that somebody else wrote: they must not drive the terminal that shows them.
+function printable(message: string): string {
+  const shown = message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
+  return shown.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\u00b7");
 }
 
 /** Also true for an error of another copy of this package, where `instanceof` fails. */

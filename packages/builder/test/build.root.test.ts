@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isBuilderError } from "../src/index.ts";
+import { build, isBuilderError } from "../src/index.ts";
 import { missing } from "./chroot-worker.ts";
 import { Site } from "./site.ts";
 
@@ -250,6 +250,42 @@ two
         },
       });
       expect(error).toMatchObject({ exitCode: 3, line: 4 });
+    });
+
+    test("what overlay could keep as a note is in the layer as files: directories that move, modes that change", async () => {
+      const here = await site();
+      const steps =
+        "RUN mkdir -p /a/b && echo f > /a/b/f\nRUN busybox mv /a /moved && chmod 700 /bin/busybox\nRUN rm -r /moved/b && mkdir /moved/b\n";
+      await here.build(`FROM busybox\n${steps}FROM scratch\nCOPY --from=0 / /\n`, { tags: ["moved"] });
+      const files = here.files("moved");
+      expect(files.status("a")).toBeUndefined();
+      expect(files.names("moved")).toEqual(["b"]);
+      expect(files.names("moved/b")).toEqual([]);
+      expect(files.status("bin/busybox")?.size).toBeGreaterThan(1000);
+    });
+
+    test("builds that died leave directories, and the next build takes them away", async () => {
+      const here = await site();
+      const tmp = join(here.store.root, "tmp");
+      execFileSync("mkdir", ["-p", join(tmp, "build-1-1-00000000-abcd/1/upper/x"), join(tmp, "build-else")]);
+      await here.build("FROM busybox\nRUN true\n");
+      expect(readdirSync(tmp)).toEqual(["build-else"]);
+    });
+
+    test("two builds of one file at once both succeed, with one image", async () => {
+      const here = await site({ f: "f" });
+      const dockerfile = "FROM busybox\nCOPY f /f\n";
+      const options = { args: { SOURCE_DATE_EPOCH: "1000" } };
+      const [a, b] = await Promise.all([here.build(dockerfile, options), here.build(dockerfile, options)]);
+      expect(a.id).toBe(b.id);
+    });
+
+    test("leaving the events early stops the build", async () => {
+      const here = await site();
+      const all = { store: here.store, worker: here.worker, context: here.context };
+      for await (const event of build({ ...all, text: "FROM busybox\nRUN echo go; while true; do true; done\n" }))
+        if (event.type === "stepOutput") break;
+      expect(readdirSync(join(here.store.root, "tmp"))).toEqual([]);
     });
 
     test("unknown images, stages and targets", async () => {

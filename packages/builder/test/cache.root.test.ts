@@ -1,5 +1,6 @@
 import { chmodSync, utimesSync } from "node:fs";
 import { join } from "node:path";
+import { openStore } from "@ctr/image-store";
 import { describe, expect, test } from "vitest";
 import { pruneBuildCache } from "../src/index.ts";
 import { missing } from "./chroot-worker.ts";
@@ -165,12 +166,20 @@ describe.skipIf(missing !== undefined)(`why a step runs${missing === undefined ?
     expect(await here.decisions(app, { noCache: true })).toEqual([3, 4, 5, 6, 7].map((step) => `${step} ${reason}`));
   });
 
+  test("the cache outlives its process, and a prune of images", async () => {
+    const here = await site();
+    here.store.close();
+    using store = openStore({ root: here.store.root });
+    await store.prune();
+    expect(await here.decisions(app, { store })).toEqual(allReused);
+  });
+
   test("a pruned cache is no cache; layers of images stay", async () => {
     const here = await site();
     await here.build(app, { tags: ["app"] });
     await pruneBuildCache({ store: here.store });
     expect(here.files("app").text("app/built", 10)).toBe("ab");
-    expect((await here.decisions(app)).at(-1)).toBe("7 ran: step 6 ran");
+    expect((await here.decisions(app)).at(-1)).toBe("7 ran: never ran before");
   });
 
   test("a layer that is gone from the store is made again", async () => {

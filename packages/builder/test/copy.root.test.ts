@@ -17,7 +17,7 @@ async function site(files: Readonly<Record<string, string>> = {}): Promise<Site>
   return made;
 }
 
-const files = { f: "f", "a.txt": "a", "b.txt": "b", "d/x": "x", "d/sub/y": "y", "e/z": "z" };
+const files = { f: "f", "a.txt": "a", "b.txt": "b", "d/x": "x", "d/sub/y": "y", "e/z": "z", "g/x/y": "y" };
 
 const placements = [
   { copy: "f /new", has: { new: "f" }, why: "a file becomes what it is called" },
@@ -39,6 +39,8 @@ const refusals = [
   { copy: "d /etc/motd", is: "ERR_BUILDER_COPY", why: "a directory over a file" },
   { copy: "f /etc/motd/", is: "ERR_BUILDER_COPY", why: "a slash behind a file" },
   { copy: "f /etc/motd/x", is: "ERR_BUILDER_COPY", why: "below a file" },
+  { copy: "d g /new/", is: "ERR_BUILDER_COPY", why: "x is a file in one and a directory in the other" },
+  { copy: "g d /new/", is: "ERR_BUILDER_COPY", why: "nor the other way round" },
   { copy: "none* /", is: "ERR_BUILDER_NOT_FOUND", why: "patterns that match nothing at all" },
   { copy: "f/ /x", is: undefined, why: "a slash behind a file's name is nothing" },
   { copy: "[ /x", is: "ERR_BUILDER_OPERAND", why: "a malformed pattern" },
@@ -67,14 +69,25 @@ describe.skipIf(missing !== undefined)(`COPY and ADD${missing === undefined ? ""
     }
   });
 
+  test("security C11: a name in an error drives no terminal", async () => {
+    const here = await site();
+    const { error } = await here.fail("FROM scratch\nCOPY \x1b]0;x\x07 /\n");
+    expect((error as Error).message).toContain("stat \u00b7]0;x\u00b7: file does not exist");
+  });
+
   test("COPY makes the same layer whenever and wherever it is done", async () => {
     const layersOf = async (): Promise<string[]> => {
       const here = await site({ "d/f": "f", "d/e/g": "g" });
       execFileSync("find", [here.context, "-exec", "touch", "-h", "-d", "@1000000000", "{}", "+"]);
-      const { events } = await here.build("FROM busybox\nCOPY d /usr/share/d\nCOPY <<EOF /new/deep/file\nx\nEOF\n");
-      return events.flatMap((event) => (event.type === "stepFinished" && event.layer ? [event.layer.digest!] : []));
+      const copies = "COPY d /usr/share/d\nCOPY d /\nCOPY <<EOF /new/deep/file\nx\nEOF\nWORKDIR /w\n";
+      const { events } = await here.build(`FROM scratch AS a\n${copies}FROM busybox\n${copies}COPY --from=a / /\n`);
+      return events
+        .flatMap((event) => (event.type === "stepFinished" && event.layer ? [event.layer.diffId] : []))
+        .sort();
     };
-    expect(await layersOf()).toEqual(await layersOf());
+    const layers = await layersOf();
+    expect(layers.length).toBe(9);
+    expect(await layersOf()).toEqual(layers);
   });
 
   test(".dockerignore: ignored files are not there, exceptions are, and no change of them is one", async () => {

@@ -11,6 +11,12 @@ if (version[0] < 22 || (version[0] === 22 && version[1] < 18)) {
   );
   process.exit(125);
 }
+// Compiled once, not by every command. Beside the program and never in the temporary directory, which is Node's own
+// choice: whoever can write there could hand this process code. Where it cannot be written nothing is lost.
+var builtin = process.getBuiltinModule;
+var here = builtin("node:fs").realpathSync(process.argv[1]);
+builtin("node:module").enableCompileCache(builtin("node:path").join(here, "../../dist/compile-cache"));
+
 import("../dist/bundle/ctr.js").catch(function (error) {
   if (error && error.code === "ERR_MODULE_NOT_FOUND") console.error("ctr is not built yet: run `npm run build` in the repository");
   else console.error(error);

@@ -1,7 +1,8 @@
-// One file for each command instead of a hundred modules: half of a short command's time is loading.
-import { copyFileSync, mkdirSync } from "node:fs";
+// A few files instead of a hundred modules: half of a short command's time is loading.
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { builtins } from "./builtins.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -17,6 +18,7 @@ await build({
   conditions: ["ctr-source"],
   sourcemap: "linked",
   minifySyntax: true,
+  plugins: [builtins],
   // commander and tar are CommonJS, and ask for Node's own modules.
   banner: { js: 'import { createRequire as ctrRequire } from "node:module"; const require = ctrRequire(import.meta.url);' },
   logLevel: "warning",
@@ -25,3 +27,6 @@ await build({
 // Where the bundled loader of @ctr/kernel looks.
 mkdirSync(`${root}dist/build`, { recursive: true });
 for (const name of ["ctr_kernel.node", "ctr-init"]) copyFileSync(`${root}../kernel/build/${name}`, `${root}dist/build/${name}`);
+
+// What Node remembered about the files of before (bin/ctr.js).
+rmSync(`${root}dist/compile-cache`, { recursive: true, force: true });

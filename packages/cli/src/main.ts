@@ -1,15 +1,20 @@
 import { Command, CommanderError } from "commander";
+import * as containers from "./commands/containers.ts";
+import * as exec from "./commands/exec.ts";
+import * as images from "./commands/images.ts";
+import * as info from "./commands/info.ts";
+import * as inspect from "./commands/inspect.ts";
+import * as logs from "./commands/logs.ts";
+import * as run from "./commands/run.ts";
 import { Failure, harmless } from "./failure.ts";
 
-/** Each command lives in a chunk of its own, which is loaded when it is the one that was called. */
-const commands: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
-  run: () => import("./commands/run.ts"),
-  exec: () => import("./commands/exec.ts"),
-  containers: () => import("./commands/containers.ts"),
-  logs: () => import("./commands/logs.ts"),
-  inspect: () => import("./commands/inspect.ts"),
-  images: () => import("./commands/images.ts"),
-  info: () => import("./commands/info.ts"),
+interface CommandModule {
+  register(program: Command): void;
+}
+
+/** Only the one that was called is registered. What is small is in the first file: every further file takes a millisecond to find and open. */
+const commands: Readonly<Record<string, CommandModule | (() => Promise<CommandModule>)>> = {
+  ...{ run, exec, containers, logs, inspect, images, info },
   build: () => import("./commands/build.ts"),
 };
 
@@ -39,18 +44,28 @@ async function makeProgram(args: readonly string[]): Promise<Command> {
     .exitOverride();
   const home = homeOf[calledCommand(args) ?? ""];
   const wanted = home === undefined ? Object.keys(commands) : [home];
-  for (const name of wanted) (await commands[name]!()).register(program);
+  for (const name of wanted) {
+    const module = commands[name]!;
+    (typeof module === "function" ? await module() : module).register(program);
+  }
   for (const command of program.commands) command.exitOverride();
   return program;
 }
 
-/** 125 when `run`, `create` or `exec` could not be done, as Docker's; 1 for other commands. */
+/** 125 when `run` or `create` could not be done, as Docker's; 1 for other commands. */
 function exitCodeOf(error: unknown, command: string | undefined): number {
   const given = (error as { exitCode?: unknown }).exitCode;
   if (error instanceof Failure) return error.exitCode;
-  const runs = command === "run" || command === "create" || command === "exec";
+  const runs = command === "run" || command === "create";
   if (typeof given === "number" && (given !== 125 || runs)) return given;
   return runs ? 125 : 1;
+}
+
+/** Docker's: 125 for a flag that it does not know, whatever the command; 0 for --help. */
+function usageExitCode(error: CommanderError, command: string | undefined): number {
+  if (error.exitCode === 0) return 0;
+  const isFlag = error.code === "commander.unknownOption" || error.code === "commander.optionMissingArgument";
+  return isFlag || command === "run" || command === "create" ? 125 : 1;
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -59,7 +74,7 @@ async function main(args: readonly string[]): Promise<void> {
     await (await makeProgram(args)).parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : command === "run" || command === "create" ? 125 : 1;
+      process.exitCode = usageExitCode(error, command);
       return;
     }
     process.exitCode = exitCodeOf(error, command);

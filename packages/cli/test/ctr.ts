@@ -103,7 +103,7 @@ export function temporaryCtr(): Ctr {
   afterAll(async () => {
     try {
       await ctr.removeContainers();
-      expect(ctr.traces.left()).toEqual([]);
+      expect(await ctr.traces.left()).toEqual([]);
     } finally {
       ctr.traces.end();
       rmSync(ctr.root, { recursive: true, force: true });

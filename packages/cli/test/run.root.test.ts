@@ -67,6 +67,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
     { args: ["-w", "/etc/passwd", "busybox", "true"], stderr: /\/etc\/passwd/, why: "a working directory that is a file" },
     { args: ["-w", "relative", "busybox", "true"], stderr: /relative/, why: "Docker wants it absolute" },
     { args: ["--stop-signal", "SIGNOTHING", "busybox", "true"], stderr: /SIGNOTHING/, why: "no signal" },
+    { args: ["--userns-range", "200000:65536", "busybox", "true"], stderr: /a user namespace on an image is not there yet/, why: "said before anything is made" },
     { args: ["--rootfs", "/no/such/root", "true"], stderr: /\/no\/such\/root is no directory/, why: "a root that is not there" },
     { args: ["-it", "busybox", "true"], stderr: /the input device is not a TTY/, status: 1, why: "Docker's words" },
   ] as const;
@@ -78,7 +79,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
       expect(done.stderr).not.toMatch(/^\s+at /m);
       expect(done.stderr.trimEnd().split("\n")).toHaveLength(1);
       expect([done.status, done.stdout]).toEqual(["status" in rest ? rest.status : 125, ""]);
-      expect(ctr.traces.left()).toEqual([]);
+      expect(await ctr.traces.left()).toEqual([]);
     });
 
   test("--debug shows where an error comes from", async () => {
@@ -139,7 +140,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
     expect(await ctr.say("inspect", "--format", "{{.State.Status}}", "unstarted")).toBe("created");
     await ctr.say("rm", "unstarted");
     await ctr.call([...nothing, "--name", "unstarted", "busybox", "no-such-program"]);
-    expect(ctr.traces.left()).toEqual([]);
+    expect(await ctr.traces.left()).toEqual([]);
   });
 
   test("--name that is taken: Docker's message", async () => {
@@ -160,8 +161,8 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
     expect((await ctr.call([...nothing, "--rootfs", directory, "/absent"])).status).toBe(127);
   });
 
-  test("after all of it nothing is left", () => {
-    expect(ctr.traces.left()).toEqual([]);
+  test("after all of it nothing is left", async () => {
+    expect(await ctr.traces.left()).toEqual([]);
   });
 
   /** `ctr run` is a process of its own: wait until it has made the container. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, type FSWatcher, readdirSync, readFileSync, readlinkSync, watch } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers/promises";
 import { dumpTables, readTables, sendMessages } from "@ctr/netlink";
 
 /** Tables whose rows are somebody's claim on something. */
@@ -21,6 +22,7 @@ export class Traces {
 
   /** From here on: what is there already, such as images, is no trace. */
   begin(): void {
+    this.end();
     this.#before = new Set(this.#files());
     this.#watcher = watch(join(this.#root, "containers"), (_event, name) => {
       if (name !== null) this.#ids.add(name);
@@ -31,8 +33,10 @@ export class Traces {
     this.#watcher?.close();
   }
 
-  /** All that is there now, a line each. */
-  left(): string[] {
+  /** All that is left once the monitors have tidied up, a line each. */
+  async left(): Promise<string[]> {
+    const tidying = new RegExp(`${this.#root}\\0container\\0cleanup\\0`);
+    while (pids().some((pid) => linesOf(`/proc/${pid}/cmdline`).some((line) => tidying.test(line)))) await setImmediate();
     return [
       ...this.#files().filter((path) => !this.#before.has(path)),
       ...this.#records(),
@@ -80,8 +84,8 @@ export class Traces {
   #processes(): string[] {
     const isOurs = (text: string): boolean =>
       text.includes(`${this.#root}/`) || this.#ids.has(/\/ctr\/([0-9a-f]{64})/.exec(text)?.[1] ?? "");
-    return readdirSync("/proc")
-      .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    return pids()
+      .filter((pid) => !linesOf(`/proc/${pid}/status`).some((line) => line.startsWith("State:\tZ"))) // its parent's to reap
       .filter((pid) => [...linesOf(`/proc/${pid}/cgroup`), ...linesOf(`/proc/${pid}/mountinfo`), ...openFiles(pid)].some(isOurs))
       .map((pid) => `process ${pid}: ${linesOf(`/proc/${pid}/cmdline`).join(" ").replaceAll("\0", " ")}`);
   }
@@ -97,6 +101,11 @@ export class Traces {
       ...tables.filter((table) => table === bridge).map((table) => `nft table ${table}`),
     ];
   }
+}
+
+/** All processes but this one. */
+function pids(): string[] {
+  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid);
 }
 
 function countOf(database: DatabaseSync, table: string): number {

@@ -26,6 +26,8 @@ export interface CreateOptions {
   readonly terminalSize?: { readonly rows: number; readonly columns: number };
   readonly init?: boolean;
   readonly autoRemove?: boolean;
+  /** With `autoRemove`: it is started at once, so housekeeping removes it when the process that made it died before it could. */
+  readonly startsAtOnce?: boolean;
   readonly readOnly?: boolean;
   readonly privileged?: boolean;
   readonly capAdd?: readonly string[];

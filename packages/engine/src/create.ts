@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ResolvedImage } from "@ctr/image-store";
-import type { ImageConfig } from "@ctr/oci";
+import { type ImageConfig, parseImageConfig } from "@ctr/oci";
 import { createLayerDirectory } from "@ctr/overlayfs";
 import { containerDirectory } from "./container-files.ts";
 import { checkName, randomName } from "./container-name.ts";
@@ -22,7 +22,7 @@ import { signalNumber } from "./stop.ts";
 export async function createContainer(context: Context, options: CreateOptions): Promise<ContainerRecord> {
   if (options.name !== undefined) checkName(options.name);
   const resolved = options.image === undefined ? undefined : context.store.resolve(options.image);
-  const image = resolved === undefined ? undefined : (await context.store.read(resolved)).config;
+  const image = resolved === undefined ? undefined : parseImageConfig(await context.store.readBlob(resolved.variant.config));
   const record = insert(context, newRecord(options, resolved, image));
   try {
     await makeLayer(context, record);

@@ -1,13 +1,36 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { ContainerRecord } from "./container-record.ts";
+import { EngineError } from "./engine-error.ts";
 
-/** Open the state database of `root`, making both when missing. Any number of processes share it. */
+/**
+ * Open the state database of `root`, making both when missing. Any number of processes share it.
+ *
+ * @throws {EngineError} `ERR_ENGINE_STATE`
+ */
 export function openDatabase(root: string): DatabaseSync {
-  mkdirSync(root, { recursive: true, mode: 0o710 });
-  mkdirSync(join(root, "containers"), { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(join(root, "ctr.db"));
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o710 });
+    mkdirSync(join(root, "containers"), { recursive: true, mode: 0o700 });
+    return prepareDatabase(new DatabaseSync(join(root, "ctr.db")));
+  } catch (cause) {
+    throw new EngineError("ERR_ENGINE_STATE", `the state directory ${root} cannot be opened: ${whyNot(root, cause as Error)}`, { cause });
+  }
+}
+
+/** SQLite calls a full disk an I/O error when it cannot make the files beside the database. */
+function whyNot(root: string, error: Error): string {
+  try {
+    const { bavail, ffree, files } = statfsSync(root);
+    if (bavail === 0 || (files > 0 && ffree === 0)) return `no space left on device (${error.message})`;
+  } catch {
+    // It is not there: the error itself says so.
+  }
+  return error.message;
+}
+
+function prepareDatabase(database: DatabaseSync): DatabaseSync {
   database.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
   database.exec(
     "CREATE TABLE IF NOT EXISTS engine_container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL, record TEXT NOT NULL)",

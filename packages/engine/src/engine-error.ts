@@ -23,4 +23,5 @@ export type EngineErrorCode =
   | "ERR_ENGINE_VOLUME"
   | "ERR_ENGINE_OPTION"
   | "ERR_ENGINE_IMAGE_IN_USE"
-  | "ERR_ENGINE_LOG";
+  | "ERR_ENGINE_LOG"
+  | "ERR_ENGINE_STATE";

@@ -1,21 +1,10 @@
-import { busyboxImage, type HostImage, hostImage, nodeImage } from "@ctr/host-image";
 import type { Removal, ResolvedImage, StoredImage } from "@ctr/image-store";
-import { applyLayer, compress } from "@ctr/layers";
-import { chainIds, type Descriptor, type Digest, encodeJson, familiarReference, type ImageConfig, makeDigest, mediaTypes, parseReference } from "@ctr/oci";
-import { createHash } from "node:crypto";
+import { type Digest, familiarReference, parseReference } from "@ctr/oci";
 import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
+import type { HostImageRequest } from "./image-from-host.ts";
 import type { Document } from "./inspect.ts";
-
-export interface HostImageRequest {
-  /** `busybox` and `node` are recipes when they are the only program; anything else is taken as it is. */
-  readonly programs: readonly string[];
-  /** Files and directories that come along. */
-  readonly data?: readonly string[];
-  readonly tags: readonly string[];
-  readonly signal?: AbortSignal;
-}
 
 /** What `ctr images` lists. */
 export interface ImageSummary {
@@ -107,45 +96,9 @@ export class Images {
    * @throws {HostImageError} for programs that are not there
    */
   async fromHost(request: HostImageRequest): Promise<{ readonly id: Digest; readonly label: string }> {
-    const image = await assemble(request);
-    const id = await this.#store(image, request);
-    return { id, label: image.config.config?.Labels?.["org.ctr.from-host"] ?? "programs" };
-  }
-
-  async #store(image: HostImage, o: HostImageRequest): Promise<Digest> {
-    const config = new TextEncoder().encode(encodeJson(image.config as never));
-    const id = makeDigest("sha256", createHash("sha256").update(config).digest("hex"));
-    const present = this.#context.store.list().find((one) => one.variants.some((variant) => variant.config === id));
-    if (present === undefined) await this.#add(image, config, o);
-    else for (const name of o.tags) this.#context.store.tag({ image: id, name });
-    return id;
-  }
-
-  async #add(image: HostImage, config: Uint8Array, o: HostImageRequest): Promise<void> {
-    const { store } = this.#context;
-    const chains = chainIds(image.layers.map((layer) => layer.diffId), (text) => createHash("sha256").update(text).digest("hex"));
-    const layers: Descriptor[] = [];
-    for (const [index, layer] of image.layers.entries()) {
-      // Level 1: these bytes stay on this machine, and the first minute counts.
-      const blob = await store.writeBlob(compress({ source: layer.archive(), format: "gzip", level: 1 }));
-      layers.push({ mediaType: mediaTypes.layerGzip, ...blob });
-      await store.addLayer({
-        chainId: chains[index]!,
-        ...(index === 0 ? {} : { parentChainId: chains[index - 1]! }),
-        diffId: layer.diffId,
-        fill: async (directory) => {
-          await applyLayer({ archive: layer.archive(), directory, expectedDiffId: layer.diffId });
-        },
-      });
-    }
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: mediaTypes.manifest,
-      config: { mediaType: mediaTypes.config, ...(await store.writeBlob(config)) },
-      layers,
-    };
-    const blob = await store.writeBlob(new TextEncoder().encode(encodeJson(manifest as never)));
-    await store.addImage({ target: { mediaType: mediaTypes.manifest, ...blob }, names: o.tags });
+    // Loaded by whoever needs it: a start does not.
+    const { imageFromHost } = await import("./image-from-host.ts");
+    return imageFromHost(this.#context, request);
   }
 }
 
@@ -159,17 +112,3 @@ function isName(image: StoredImage, reference: string): boolean {
     return false;
   }
 }
-
-function assemble(o: HostImageRequest): Promise<HostImage> {
-  const signal = o.signal === undefined ? {} : { signal: o.signal };
-  const [only] = o.programs.length === 1 && (o.data ?? []).length === 0 ? o.programs : [];
-  if (only === "busybox") return busyboxImage(signal);
-  if (only === "node") return nodeImage(signal);
-  return hostImage({ programs: o.programs, ...(o.data === undefined ? {} : { data: o.data }), defaults: defaultsFor(o.programs), ...signal });
-}
-
-function defaultsFor(programs: readonly string[]): NonNullable<ImageConfig["config"]> {
-  const [first] = programs;
-  return { ...(first === undefined ? {} : { Cmd: [first] }), Labels: { "org.ctr.from-host": "programs" } };
-}
-

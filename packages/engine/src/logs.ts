@@ -17,7 +17,7 @@ export interface LogOptions {
   readonly follow?: boolean;
   /** The last so many lines. */
   readonly tail?: number | undefined;
-  /** RFC 3339 or seconds since the epoch. */
+  /** RFC 3339 in UTC, `2025-01-31T12:00:00.123456789Z`, with up to nine digits of a second. */
   readonly since?: string | undefined;
   readonly until?: string | undefined;
   readonly signal?: AbortSignal;
@@ -37,7 +37,12 @@ export async function* readLogs(context: Context, record: ContainerRecord, o: Lo
 }
 
 function inside(entry: LogEntry, o: LogOptions): boolean {
-  return (o.since === undefined || entry.time >= o.since) && (o.until === undefined || entry.time <= o.until);
+  return (o.since === undefined || entry.time >= toNanos(o.since)) && (o.until === undefined || entry.time <= toNanos(o.until));
+}
+
+/** With nine digits of a second, as the monitor writes them: only times of equal length can be compared as texts. */
+function toNanos(time: string): string {
+  return time.replace(/(?:\.(\d+))?Z$/, (_, digits: string = "") => `.${digits.padEnd(9, "0")}Z`);
 }
 
 /** Counts lines, not entries: a long line is several. */

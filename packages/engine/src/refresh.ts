@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openCgroup } from "@ctr/cgroups";
 import { endingOf, exitCode } from "@ctr/kernel";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, isAlive } from "./context.ts";
-import { cgroupPath, takeDown } from "./remove.ts";
+import { cgroupOf, takeDown } from "./remove.ts";
 
 /** What a monitor wrote when its container had ended. */
 interface ExitFile {
@@ -53,7 +52,7 @@ async function finish(context: Context, record: ContainerRecord, exit: ExitFile 
  * had ended some of it for want of memory. Again is fine.
  */
 export async function finishStart(context: Context, record: ContainerRecord): Promise<boolean> {
-  const cgroup = openCgroup({ path: cgroupPath(record.id) });
+  const cgroup = cgroupOf(record.id);
   const oomKilled = (await cgroup.oomKills()) > 0;
   await cgroup.kill("SIGKILL");
   await cgroup.remove();
@@ -82,6 +81,6 @@ async function tidy(context: Context, record: ContainerRecord): Promise<void> {
   if (isAlive(record.owner) && record.state !== "running") return; // somebody is at it
   if (record.state === "creating" || record.state === "removing") return takeDown(context, record);
   const now = await refresh(context, record);
-  const over = now.state === "exited" || (now.state === "created" && record.state === "starting");
+  const over = now.state === "exited" || (now.state === "created" && (record.state === "starting" || now.options.startsAtOnce));
   if (over && now.options.autoRemove && !isAlive(now.owner)) await takeDown(context, now);
 }

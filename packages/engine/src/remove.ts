@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { openCgroup } from "@ctr/cgroups";
+import { type Cgroup, openCgroup } from "@ctr/cgroups";
 import { perform } from "@ctr/kernel";
 import { removeLayerDirectory } from "@ctr/overlayfs";
+import { hostFacts } from "@ctr/runtime";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, thisProcess } from "./context.ts";
@@ -11,6 +12,9 @@ import { killAndWait } from "./stop.ts";
 
 /** The cgroup of a container, below each tree's mount. */
 export const cgroupPath = (id: string): string => `/ctr/${id}`;
+
+/** The cgroup that a start made, whichever process did. */
+export const cgroupOf = (id: string): Cgroup => openCgroup({ layout: hostFacts().layout, path: cgroupPath(id) });
 
 /**
  * Remove a container.
@@ -35,7 +39,7 @@ export async function removeContainer(context: Context, container: ContainerReco
 
 /** Take everything away that a container has, in whatever state it was left; then its record. Again is fine. */
 export async function takeDown(context: Context, record: ContainerRecord): Promise<void> {
-  const cgroup = openCgroup({ path: cgroupPath(record.id) });
+  const cgroup = cgroupOf(record.id);
   await finishStart(context, record);
   await cgroup.remove();
   await removeLayerDirectory({ overlayRoot: join(context.root, "overlay2"), cacheId: record.id });

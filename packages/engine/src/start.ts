@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Attachment, monitorConsoleFd, type StepTime, startBarrier, startMonitored, startTimeOf } from "@ctr/kernel";
-import type { Lease } from "@ctr/network";
+import { type Lease, loopbackSteps } from "@ctr/network";
 import { encodeJson, type ImageConfig, parseImageConfig, type RuntimeConfig } from "@ctr/oci";
 import { lowerDirectories, overlaySteps, takesLowersOneByOne } from "@ctr/overlayfs";
 import type { Step } from "@ctr/plan";
@@ -60,7 +60,7 @@ export async function startContainer(context: Context, record: ContainerRecord, 
     writeFileSync(join(directory, "config.json"), encodeJson(prepared.config as never), { mode: 0o600 });
     const container = await prepareContainer({
       ...prepared,
-      ...networkOf(context, lease),
+      ...networkOf(context, ours, lease),
       init: ours.options.init ?? false,
       consoleFd: monitorConsoleFd,
       barrier: startBarrier,
@@ -109,16 +109,23 @@ function takeLease(context: Context, record: ContainerRecord): Lease {
   });
 }
 
-function networkOf(context: Context, lease: Lease | undefined): { network?: { steps: readonly Step[]; connect: (pid: number) => Promise<void> } } {
-  if (lease === undefined) return {};
-  return { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } };
+interface NetworkPart {
+  network?: { steps: readonly Step[]; connect: (pid: number) => void | Promise<void> };
+}
+
+function networkOf(context: Context, record: ContainerRecord, lease: Lease | undefined): NetworkPart {
+  if (lease !== undefined) return { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } };
+  if (record.options.network !== "none") return {};
+  const because = { option: "--network none", why: "the container can talk to itself" };
+  return { network: { steps: loopbackSteps(because), connect: () => undefined } };
 }
 
 /** The plan of a container's start, for `--explain` and `--dry-run`: nothing is made but its record's files. */
 export async function explainStart(context: Context, record: ContainerRecord): Promise<readonly Step[]> {
   const facts = hostFacts();
   const prepared = await prepare(context, record, facts);
-  return planOf({ ...prepared, init: record.options.init ?? false, createCwd: true }, facts, []).steps;
+  const network = networkOf(context, record, undefined);
+  return planOf({ ...prepared, ...network, init: record.options.init ?? false, createCwd: true }, facts, []).steps;
 }
 
 async function prepare(context: Context, record: ContainerRecord, facts: HostFacts): Promise<Prepared> {

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { Attachment, HeldProcess } from "@ctr/kernel";
-import { openCgroup } from "@ctr/cgroups";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
-import { cgroupPath } from "./remove.ts";
+import { cgroupOf } from "./remove.ts";
 import { refresh } from "./refresh.ts";
 
 const defaultStopSeconds = 10;
@@ -104,6 +103,6 @@ function handles(pid: number, signal: number): boolean {
 /** End a container at once, with all its processes. */
 export async function killAndWait(context: Context, record: ContainerRecord): Promise<void> {
   const ended = waitForEnd(context, record);
-  await openCgroup({ path: cgroupPath(record.id) }).kill("SIGKILL");
+  await cgroupOf(record.id).kill("SIGKILL");
   await ended;
 }

@@ -141,7 +141,8 @@ int open_target(struct walker *walker, u64 tree, const char *path, u64 missing)
 {
 	enum { REFUSE, DIRECTORY, FILE, FIXED };
 	u64 resolve = missing == FIXED ? RESOLVE_NO_SYMLINKS : 0;
-	int fd = open_in(walker, tree, path, O_PATH | (missing == FIXED ? O_NOFOLLOW : 0), resolve);
+	/* Without O_NOFOLLOW, with which O_PATH would open a symlink itself, whatever `resolve` says (openat2(2)). */
+	int fd = open_in(walker, tree, path, O_PATH, resolve);
 	int error;
 
 	if (fd != -ENOENT || missing == REFUSE)

@@ -66,6 +66,21 @@ static void keep_log(struct walker *walker, int context)
 	copy_text(walker->failure.detail, sizeof walker->failure.detail, line + 2);
 }
 
+/* fsconfig(2) takes 255 bytes of text. A longer path is led to by the magic link of its fd, while it is read. */
+static long configure_long_path(int context, const char *key, const char *path)
+{
+	char link[64] = "/proc/self/fd/";
+	int fd = sys_openat(AT_FDCWD, path, O_PATH, 0);
+	long result;
+
+	if (fd < 0)
+		return fd;
+	number_text(link + 14, (u64)fd);
+	result = sys5(__NR_fsconfig, context, FSCONFIG_SET_STRING, key, link, 0);
+	sys_close(fd);
+	return result;
+}
+
 static long configure(int context, const char *option)
 {
 	char key[64];
@@ -78,6 +93,8 @@ static long configure(int context, const char *option)
 	copy_text(key, length + 1, option);
 	if (option[length] == '\0')
 		return sys5(__NR_fsconfig, context, FSCONFIG_SET_FLAG, key, NULL, 0);
+	if (option[length + 1] == '/' && text_length(option + length + 1) > 255)
+		return configure_long_path(context, key, option + length + 1);
 	return sys5(__NR_fsconfig, context, FSCONFIG_SET_STRING, key, option + length + 1, 0);
 }
 

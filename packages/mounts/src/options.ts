@@ -61,8 +61,8 @@ export function parseOptions(options: readonly string[], type: string): ParsedOp
   for (const option of options) {
     const own = attributeOf(option);
     const below = own === undefined && option.startsWith("r") ? attributeOf(option.slice(1)) : undefined;
-    if (own !== undefined) found[own[0]].push(own[1]);
-    else if (below !== undefined) (below[0] === "set" ? found.recursiveSet : found.recursiveClear).push(below[1]);
+    if (own !== undefined) noteFlag(own, found.set, found.clear);
+    else if (below !== undefined) noteFlag(below, found.recursiveSet, found.recursiveClear);
     else if (option === "bind" || option === "rbind") {
       found.bind = true;
       found.recursive ||= option === "rbind";
@@ -74,6 +74,12 @@ export function parseOptions(options: readonly string[], type: string): ParsedOp
   if (found.bind && found.data.length > 0)
     throw new MountsError("ERR_MOUNTS_OPTION", `a bind mount knows no option ${found.data.map((one) => JSON.stringify(one)).join(", ")}`);
   return found;
+}
+
+/** A flag is set or cleared, whatever was said last. @see mount(8), "-o" */
+function noteFlag([verb, flag]: readonly ["set" | "clear", MountAttribute], set: MountAttribute[], clear: MountAttribute[]): void {
+  for (const list of [set, clear]) if (list.includes(flag)) list.splice(list.indexOf(flag), 1);
+  (verb === "set" ? set : clear).push(flag);
 }
 
 function attributeOf(option: string): readonly ["set" | "clear", MountAttribute] | undefined {

@@ -30,11 +30,21 @@ export function parseVolume(text: string): Volume {
   const [source, target, options] = parts.length === 1 ? [undefined, parts[0]!, ""] : [parts[0]!, parts[1]!, parts[2] ?? ""];
   if (source === "") refuse("the source is empty");
   if (!target.startsWith("/")) refuse("the target must be an absolute path");
-  if (target.split("/").every((part) => part === "" || part === ".")) refuse("the target cannot be the root directory");
+  if (depth(target) === 0) refuse("the target cannot be the root directory");
   if (text.includes("\0")) refuse("it holds a NUL byte");
   const words = options.split(",").filter((word) => word !== "");
   for (const word of words) if (!known.has(word)) refuse(`unknown option ${JSON.stringify(word)}`);
   return { source, target, readOnly: words.includes("ro"), options: words };
+}
+
+/** How many directories a path leads down from the root; above the root is the root. */
+function depth(path: string): number {
+  let down = 0;
+  for (const part of path.split("/")) {
+    if (part === "..") down = Math.max(0, down - 1);
+    else if (part !== "" && part !== ".") down += 1;
+  }
+  return down;
 }
 
 /** The OCI mount of a volume whose source is a path of the host. */

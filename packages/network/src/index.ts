@@ -1,3 +1,4 @@
+export { loopbackSteps } from "@ctr/netlink/steps";
 export { defaultRoot, type Lease, type Network, type NetworkOptions, openNetwork } from "./host/open-network.ts";
 export { hosts } from "./hosts.ts";
 export { NetworkError, type NetworkFault } from "./network-error.ts";

@@ -44,7 +44,7 @@ export function overlayOptions(overlay: Overlay): string[] {
   const options = overlay.oneByOne
     ? overlay.lowers.map((lower) => `lowerdir+=${lower}`)
     : [`lowerdir=${overlay.lowers.map(escapeColons).join(":")}`];
-  if (overlay.upper !== undefined) options.push(`upperdir=${overlay.upper}`, `workdir=${overlay.work}`);
+  if (overlay.upper !== undefined) options.push(`upperdir=${escapeBackslashes(overlay.upper)}`, `workdir=${escapeBackslashes(overlay.work ?? "")}`);
   if (overlay.volatile) options.push("volatile");
   if (overlay.userXattr) options.push("userxattr");
   const bytes = options.reduce((sum, option) => sum + new TextEncoder().encode(option).length + 1, 0);
@@ -55,6 +55,9 @@ export function overlayOptions(overlay: Overlay): string[] {
     );
   return options;
 }
+
+// The kernel takes backslashes out of every name but those of `lowerdir+`.
+const escapeBackslashes = (path: string): string => path.replaceAll("\\", "\\\\");
 
 // `lowerdir` is cut at colons; a backslash keeps one.
 const escapeColons = (path: string): string => path.replace(/[\\:]/g, "\\$&");

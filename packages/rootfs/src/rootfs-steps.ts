@@ -1,6 +1,7 @@
 import { mountSteps, parseOptions } from "@ctr/mounts/steps";
 import type { Mount, RuntimeConfig } from "@ctr/oci";
 import type { Propagation, Reason, Step } from "@ctr/plan";
+import { cleanPath } from "./clean-path.ts";
 import { deviceSteps } from "./devices.ts";
 
 /** A cgroup tree that `type: cgroup` mounts stand for. */
@@ -31,7 +32,7 @@ export interface RootfsOptions {
  * @throws {MountsError} for mount options that mean nothing
  */
 export function rootfsSteps(o: RootfsOptions): { readonly fill: Step[]; readonly protect: Step[]; readonly pivot: Step[] } {
-  const mounts = o.config.mounts ?? [];
+  const mounts = (o.config.mounts ?? []).map((mount) => ({ ...mount, destination: cleanPath(mount.destination) }));
   return {
     fill: [...openRoot(o), ...mounts.flatMap((mount, index) => oneMount(o, mount, index)), ...devices(o, mounts)],
     protect: protection(o.config),
@@ -121,7 +122,7 @@ function cgroupMount(o: RootfsOptions, mount: Mount, because: Reason): Step[] {
 
 /** A /dev of the host that was bound over is not ours to fill. */
 function devices(o: RootfsOptions, mounts: readonly Mount[]): Step[] {
-  const dev = mounts.find((mount) => mount.destination.replace(/\/+$/, "") === "/dev");
+  const dev = mounts.find((mount) => mount.destination === "/dev");
   if (dev !== undefined && parseOptions(dev.options ?? [], dev.type ?? "none").bind) return [];
   return deviceSteps({ devices: o.config.linux?.devices ?? [], bind: o.userNamespace });
 }

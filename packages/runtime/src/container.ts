@@ -30,6 +30,8 @@ export interface PreparedContainer {
   discard(): Promise<void>;
 }
 
+let unnamed = 0; // containers without a cgroupsPath, several of which may start in one millisecond
+
 /**
  * Make a container's cgroup and the plan of its start.
  *
@@ -41,7 +43,7 @@ export async function prepareContainer(
   const facts = hostFacts();
   const cgroup = await createCgroup({
     layout: facts.layout,
-    path: o.config.linux?.cgroupsPath ?? `/ctr/${process.pid}-${Date.now().toString(36)}`,
+    path: o.config.linux?.cgroupsPath ?? `/ctr/${process.pid}-${Date.now().toString(36)}-${++unnamed}`,
     resources: o.config.linux?.resources ?? {},
     intoCgroup: true,
   });

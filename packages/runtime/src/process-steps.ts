@@ -56,11 +56,12 @@ export function processSteps(o: ProcessOptions): Step[] {
       : [{ do: "barrier", name: o.barrier, because: { option: "default", why: "created; start lets it go on" } } as const]),
     ...capabilities.beforeUser,
     ...noNewPrivileges(process),
-    ...(o.init ? [initStep] : []),
     ...early,
     user(process),
     ...capabilities.afterUser,
     ...late,
+    // PID 1 has given everything up too: a program that may trace it must not find more there than it has itself.
+    ...(o.init ? [initStep] : []),
     {
       do: "closeOthers",
       from: 3 + o.preserveFds,

@@ -7,7 +7,12 @@ import { defaultConfig, hostFacts, type RunningContainer, run } from "../src/ind
 
 // The whole start on pure cgroup v2: only the virtual machine of `npm run test:vm` has it here.
 const busybox = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
-const reason = process.env.CTR_VM === undefined ? " (needs the VM: npm run test:vm)" : busybox === undefined ? " (needs busybox)" : "";
+const reason =
+  process.env.CTR_VM === undefined
+    ? " (needs the VM: npm run test:vm)"
+    : busybox === undefined
+      ? " (needs busybox)"
+      : "";
 
 describe.skipIf(reason !== "")(`a container on pure cgroup v2${reason}`, () => {
   let rootfs: string;
@@ -27,7 +32,10 @@ describe.skipIf(reason !== "")(`a container on pure cgroup v2${reason}`, () => {
   test("is born in its cgroup and reads its limits there", async () => {
     expect(hostFacts().layout.kind).toBe("v2");
     const pipe = makePipe();
-    const container = await start("read -r l < /proc/self/cgroup; echo $l; read -r m < /sys/fs/cgroup/memory.max; read -r c < /sys/fs/cgroup/cpu.max; read -r p < /sys/fs/cgroup/pids.max; echo $m $c $p", pipe.write);
+    const container = await start(
+      "read -r l < /proc/self/cgroup; echo $l; read -r m < /sys/fs/cgroup/memory.max; read -r c < /sys/fs/cgroup/cpu.max; read -r p < /sys/fs/cgroup/pids.max; echo $m $c $p",
+      pipe.write,
+    );
     expect(await container.ended()).toEqual({ code: 0, signal: undefined });
     closeSync(pipe.write);
     expect(readFileSync(pipe.read, "utf8")).toBe("0::/\n67108864 50000 100000 33\n");

@@ -10,12 +10,13 @@ import { applySetting, defaultShell, type Setting, SettingFailure } from "../ima
 import { runCommand } from "../run-command.ts";
 import type { RunWorker } from "../run-worker.ts";
 import { findEarlier, type Ingredient, keyText, type StepParts } from "../step-parts.ts";
-import { type Variable, Variables } from "../variables.ts";
+import { Variables } from "../variables.ts";
 import { layerDirectories, loadImage } from "./base-image.ts";
 import type { BuildPlan, PlannedStage, StepInstruction } from "./build-plan.ts";
 import type { BuildCache, StepResult } from "./cache-database.ts";
 import type { CopySource } from "./copy-source.ts";
 import { collectFiles, copyFiles, modeOf, type TransferFields } from "./copy-step.ts";
+import { isLined, settingsOf, usedVariables, visibleVariables } from "./ingredients.ts";
 import { runCommandOn } from "./run-step.ts";
 import { holdLayer, sealLayer, sha256 } from "./seal-layer.ts";
 import { chainOfState, initialState, linesOf, type StageState, withHistory, withLayer } from "./stage-state.ts";
@@ -76,7 +77,7 @@ export class StageBuilder {
     this.#stage = stage;
     // Taken now: the places are written anew while the steps are done.
     this.#records = services.cache.records(services.project, stage.label);
-    this.#sources = new Set(stage.steps.map((step) => step.source));
+    this.#sources = new Set(stage.steps.map(sourceOf));
     this.#state = initialState(stage, below);
     this.#variables = new Variables(this.#state.env, services.plan.globals, services.given);
   }
@@ -174,10 +175,11 @@ export class StageBuilder {
     const asked = instruction.flags.some((flag) => flag.name === "network");
     const network = asked ? instruction.network : this.#s.network;
     const step = this.#stage.firstStep + 1 + this.#ordinal;
+    const settings = ["USER", "WORKDIR", ...(instruction.command.form === "shell" ? ["SHELL" as const] : [])] as const;
     return this.#fileStep(instruction, {
       operation: ["RUN", [...command.args], command.script?.text ?? "", user, cwd, network],
       inputs: [],
-      ingredients: [...[...this.#variables.env, ...this.#variables.args].map(ingredientOf), ...this.#settings()],
+      ingredients: [...visibleVariables(this.#variables), ...settingsOf(this.#state, settings)],
       readsAll: true,
       history: runHistoryText(command.args, this.#variables.args),
       make: (draft) =>
@@ -228,7 +230,7 @@ export class StageBuilder {
           this.#epoch(),
         ],
         inputs: collected.inputs,
-        ingredients: [...this.#used(used), ...this.#settings("WORKDIR")],
+        ingredients: [...usedVariables(this.#variables, used), ...settingsOf(this.#state, ["WORKDIR"])],
         readsAll: false,
         history: historyText(it, instruction.source),
         make: async (draft) => {
@@ -255,7 +257,7 @@ export class StageBuilder {
     return this.#fileStep(instruction, {
       operation: ["WORKDIR", path, user, this.#epoch()],
       inputs: [],
-      ingredients: [...this.#used(used), ...this.#settings("USER")],
+      ingredients: [...usedVariables(this.#variables, used), ...settingsOf(this.#state, ["USER"])],
       readsAll: false,
       history: historyText(setting, instruction.source),
       make: async (draft) => {
@@ -357,32 +359,6 @@ export class StageBuilder {
   #epoch(): JsonValue {
     return this.#s.sourceDateEpoch ?? null;
   }
-
-  #used(names: readonly string[]): Ingredient[] {
-    return names.flatMap((name) => {
-      const variable = this.#variables.find(name);
-      return variable === undefined ? [] : [ingredientOf(variable)];
-    });
-  }
-
-  #settings(...names: readonly LinedSetting[]): Ingredient[] {
-    const { User = "", WorkingDir = "/", Shell = defaultShell } = this.#state.config;
-    const values = { USER: User, WORKDIR: WorkingDir, SHELL: JSON.stringify(Shell) };
-    return (names.length === 0 ? linedSettings : names).map((name) => ({
-      from: name,
-      name,
-      line: this.#state.lines[name],
-      digest: sha256(values[name]),
-    }));
-  }
-}
-
-type LinedSetting = "USER" | "WORKDIR" | "SHELL";
-const linedSettings: readonly LinedSetting[] = ["USER", "WORKDIR", "SHELL"];
-const isLined = (name: string): name is LinedSetting => (linedSettings as readonly string[]).includes(name);
-
-function ingredientOf({ from, name, line, value }: Variable): Ingredient {
-  return { from, name, line, digest: sha256(value) };
 }
 
 const sourceOf = ({ source, heredocs }: StepInstruction): string =>

@@ -12,7 +12,7 @@ const schema = `
   CREATE TABLE IF NOT EXISTS build_schema (version INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS build_place (
     project TEXT NOT NULL, stage TEXT NOT NULL, ordinal INTEGER NOT NULL, parts TEXT NOT NULL,
-    PRIMARY KEY (project, stage, ordinal)) STRICT;
+    used_at INTEGER NOT NULL, PRIMARY KEY (project, stage, ordinal)) STRICT;
   CREATE TABLE IF NOT EXISTS build_result (
     key TEXT PRIMARY KEY, result TEXT NOT NULL, chain_id TEXT, used_at INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS build_blob (
@@ -88,22 +88,14 @@ export class BuildCache implements Disposable {
     readonly parts: StepParts;
     readonly result: StepResult;
   }): void {
-    const { project, stage, ordinal, key, parts, result } = o;
+    const { project, stage, ordinal, key } = o;
+    const parts = JSON.stringify(o.parts);
+    const result = JSON.stringify(o.result);
+    const chainId = o.result.layer?.chainId ?? null;
+    const now = Date.now();
     this.#transaction(() => {
-      this.#run(
-        "INSERT OR REPLACE INTO build_place VALUES (?, ?, ?, ?)",
-        project,
-        stage,
-        ordinal,
-        JSON.stringify(parts),
-      );
-      this.#run(
-        "INSERT OR REPLACE INTO build_result VALUES (?, ?, ?, ?)",
-        key,
-        JSON.stringify(result),
-        result.layer?.chainId ?? null,
-        Date.now(),
-      );
+      this.#run("INSERT OR REPLACE INTO build_place VALUES (?, ?, ?, ?, ?)", project, stage, ordinal, parts, now);
+      this.#run("INSERT OR REPLACE INTO build_result VALUES (?, ?, ?, ?)", key, result, chainId, now);
     });
   }
 
@@ -124,11 +116,12 @@ export class BuildCache implements Disposable {
   }
 
   /**
-   * Forget results that were used last before `before`.
+   * Forget what was used last before `before`, milliseconds since the epoch.
    * @returns Chain ids that no result names any more.
    */
   forget(before: number): Digest[] {
     return this.#transaction(() => {
+      this.#run("DELETE FROM build_place WHERE used_at < ?", before);
       const gone = this.#all("DELETE FROM build_result WHERE used_at < ? RETURNING chain_id", before).flatMap((row) =>
         row.chain_id === null ? [] : [row.chain_id as Digest],
       );

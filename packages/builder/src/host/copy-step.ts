@@ -127,6 +127,7 @@ export async function copyFiles(
     if (unpack) {
       if (it.chown !== undefined || it.chmod !== undefined) throw refuseOwner(o.place);
       writer.makeDirectories(target);
+      writer.handOver();
       await unpackInto(o.view, target, tree, selected.path, entries[0]!.content!, o.signal);
       continue;
     }

@@ -94,12 +94,13 @@ export function removeTree(path: string): void {
   perform([{ do: "remove", in: "host", path, because: { option: "build", why: "the step is done" } }]);
 }
 
-// The root directory of a view is the upper's: it must look as the one below it.
+// The root directory of a view is the upper's: it must look as the one below it. Its time is part of the layer, and
+// that of the model may be when it was unpacked: none is the same everywhere.
 function makeLike(path: string, model: string): void {
-  const { mode, uid, gid, atime, mtime } = statSync(model);
+  const { mode, uid, gid } = statSync(model);
   const because = { option: "build", why: "the step's changes come here" };
   perform([{ do: "makeDirectory", in: "host", path, mode: mode & 0o7777, uid, gid, because }]);
-  utimesSync(path, atime, mtime);
+  utimesSync(path, 0, 0);
 }
 
 /** What builds left that died; their names, which are also their names as holders. */

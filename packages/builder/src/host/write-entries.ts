@@ -5,7 +5,7 @@ import { BuilderError, type Place } from "../builder-error.ts";
 import { absolutePath, joinPath, parentPath } from "../container-path.ts";
 import { changeMode, type ModeChange } from "../mode-change.ts";
 import type { CopyEntry } from "./copy-source.ts";
-import { changed, type Tree } from "./tree.ts";
+import { changed, type Status, type Tree } from "./tree.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -37,6 +37,9 @@ export class EntryWriter {
   readonly #known = new Map<string, bigint>();
   /** Directories that were made or written into, with the time to give them at the end. */
   readonly #times = new Map<string, bigint>();
+  /** Directories made here: all that is in them is `#times` and `#files`, so that the kernel need not be asked. */
+  readonly #fresh = new Set<string>();
+  readonly #files = new Set<string>();
   /** First name of a file with several, by its inode. */
   readonly #names = new Map<string, string>();
 
@@ -47,16 +50,23 @@ export class EntryWriter {
   /** Make a directory and those above it, unless they are there. Paths have no slash in front and no links in them. */
   makeDirectories(path: string): void {
     if (this.#times.has(path) || this.#known.has(path)) return;
-    const there = this.#o.tree.status(path);
-    if (there?.kind === "directory") {
-      this.#known.set(path, there.mtime);
+    const there = this.#kindOf(path);
+    if (there === "directory") {
+      this.#known.set(path, this.#o.tree.status(path)!.mtime);
       return;
     }
     if (there !== undefined) throw this.#refuse(`cannot copy to non-directory: /${path}`);
     this.#prepare(path);
     this.#add({ do: "makeDirectory", in: "rootfs", path: `/${path}`, mode: 0o755, ...this.#ownerOr(rootOwner) });
     this.#times.set(path, this.#o.time);
-    this.#flush(); // the next look must find it
+    this.#fresh.add(path);
+  }
+
+  /** What is at `path` now, steps that were not performed yet included. */
+  #kindOf(path: string): Status["kind"] | undefined {
+    if (this.#times.has(path)) return "directory";
+    if (this.#files.has(path)) return "file";
+    return path !== "" && this.#fresh.has(parentPath(path)) ? undefined : this.#o.tree.status(path)?.kind;
   }
 
   /** Write one entry at `path`. @throws {BuilderError} `ERR_BUILDER_COPY`, `ERR_BUILDER_CHANGED` */
@@ -64,8 +74,7 @@ export class EntryWriter {
     this.#prepare(path);
     const { status } = entry;
     if (status.kind === "directory") return this.#directory(entry, path);
-    if (this.#o.tree.status(path)?.kind === "directory")
-      throw this.#refuse(`cannot overwrite directory /${path} with a file`);
+    this.#claim(path);
     const first = status.inode === undefined ? undefined : this.#names.get(status.inode);
     if (first !== undefined) {
       this.#add({ do: "makeHardlink", in: "rootfs", path: `/${path}`, existing: `/${first}` });
@@ -80,12 +89,17 @@ export class EntryWriter {
   /** Write a file whose content is at hand. */
   writeText(path: string, text: string): void {
     this.#prepare(path);
-    if (this.#o.tree.status(path)?.kind === "directory")
-      throw this.#refuse(`cannot overwrite directory /${path} with a file`);
+    this.#claim(path);
     const mode = this.#o.mode === undefined ? 0o644 : changeMode(this.#o.mode, 0o644, false);
     const bytes = new TextEncoder().encode(text);
     this.#add({ do: "makeFile", in: "rootfs", path: `/${path}`, mode, ...this.#ownerOr(rootOwner), bytes });
     this.#add({ do: "setTime", in: "rootfs", path: `/${path}`, time: this.#o.time });
+  }
+
+  /** Somebody else is going to write into the view: perform what is pending, and take nothing for known any more. */
+  handOver(): void {
+    this.#flush();
+    this.#fresh.clear();
   }
 
   /** All is written: give the directories their times, deepest first. */
@@ -103,13 +117,19 @@ export class EntryWriter {
     if (time !== undefined && !this.#times.has(parent)) this.#times.set(parent, time);
   }
 
+  /** A file takes the name. */
+  #claim(path: string): void {
+    if (this.#kindOf(path) === "directory") throw this.#refuse(`cannot overwrite directory /${path} with a file`);
+    this.#files.add(path);
+  }
+
   #directory(entry: CopyEntry, path: string): void {
-    const there = this.#times.has(path) ? undefined : this.#o.tree.status(path);
-    if (there !== undefined && there.kind !== "directory") throw this.#refuse(`cannot copy to non-directory: /${path}`);
+    const there = this.#kindOf(path);
+    if (there !== undefined && there !== "directory") throw this.#refuse(`cannot copy to non-directory: /${path}`);
+    if (there === undefined) this.#fresh.add(path);
     this.#add({ do: "makeDirectory", in: "rootfs", path: `/${path}`, ...this.#attributes(entry) });
     this.#xattrs(entry, path);
     this.#times.set(path, entry.status.mtime);
-    this.#flush();
   }
 
   async #file(source: Tree, entry: CopyEntry, path: string): Promise<void> {

@@ -35,6 +35,8 @@ export function register(program: Command): void {
 
 function timeOf(text: string | undefined, option: string): string | undefined {
   if (text === undefined) return undefined;
+  const isPrecise = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text);
+  if (isPrecise && !Number.isNaN(Date.parse(text))) return text; // a Date would cut it to milliseconds
   const ago = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?$/.exec(text);
   const milliseconds =
     ago !== null && text !== ""

@@ -40,7 +40,7 @@ async function run(engine: Engine, image: string, args: readonly string[], flags
   const size = flags.tty ? callersTerminal() : undefined;
   await engine.housekeeping();
   const options = createOptions(flags as Record<string, unknown>, image, args);
-  const record = await engine.containers.create({ ...options, ...(size === undefined ? {} : { terminalSize: size }) });
+  const record = await engine.containers.create({ ...options, startsAtOnce: true, ...(size === undefined ? {} : { terminalSize: size }) });
   try {
     if (flags.explain || flags.dryRun) process.stderr.write(`${explain(await engine.containers.explain(record.id))}\n`);
     if (flags.dryRun) {

@@ -21,7 +21,8 @@ export interface LayerDirectory {
 }
 
 function checkCacheId(cacheId: string): void {
-  if (!/^[a-z0-9][a-z0-9-]{0,127}$/.test(cacheId))
+  // `l` is where the short links are.
+  if (cacheId === "l" || !/^[a-z0-9][a-z0-9-]{0,127}$/.test(cacheId))
     throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${JSON.stringify(cacheId)} is no name for a layer's directory`);
 }
 
