@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseRuntimeConfig } from "@ctr/oci";
@@ -66,18 +66,39 @@ export function libraryOnOverlay(place: Place): Contestant {
   const because = { option: "benchmark", why: "an image's layers" };
   const overlay = { lowers, upper: at("upper"), work: at("work"), oneByOne: takesLowersOneByOne() };
   const mountRoot = overlaySteps({ ...overlay, target, because });
-  return { name: `run(), overlay of ${overlayLayers} layers`, run: () => timeRun({ config, rootfs: target, mountRoot }) };
+  return {
+    name: `run(), overlay of ${overlayLayers} layers`,
+    run: () => timeRun({ config, rootfs: target, mountRoot }),
+  };
 }
 
-/** The command, in a state directory of its own, with an image of one program. */
+/** The command, in a state directory of its own, with an image of one program. None when it is not bundled. */
 export function commands(place: Place): Contestant[] {
   const ctr = fileURLToPath(new URL("../packages/cli/bin/ctr.js", import.meta.url));
+  if (!existsSync(new URL("../packages/cli/dist/bundle/ctr.js", import.meta.url))) return [];
   const command = [process.execPath, ctr, "--root", join(place.directory, "state")];
   const program = join(place.rootfs, "true");
-  execFileSync(command[0]!, [...command.slice(1), "image", "from-host", "--tag", "true", program], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(command[0]!, [...command.slice(1), "image", "from-host", "--tag", "true", program], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   return ["none", "bridge"].map((network) => ({
     name: `ctr run --rm --network ${network}`,
-    run: () => place.stopwatch.time([...command, "run", "--rm", "--network", network, "--memory", "256m", "--cpus", "1.5", "--pids-limit", "100", "true", program]),
+    run: () =>
+      place.stopwatch.time([
+        ...command,
+        "run",
+        "--rm",
+        "--network",
+        network,
+        "--memory",
+        "256m",
+        "--cpus",
+        "1.5",
+        "--pids-limit",
+        "100",
+        "true",
+        program,
+      ]),
   }));
 }
 
@@ -85,7 +106,11 @@ export function commands(place: Place): Contestant[] {
 export function peer(place: Place, program: string, globalOptions: readonly string[] = []): Contestant | undefined {
   if (versionOf(program) === undefined) return undefined;
   const id = `ctr-benchmark-${process.pid}`;
-  const bundle = writeBundle(join(place.directory, program), containerConfig({ cgroupsPath: `${place.cgroup}/${program}` }), place.rootfs);
+  const bundle = writeBundle(
+    join(place.directory, program),
+    containerConfig({ cgroupsPath: `${place.cgroup}/${program}` }),
+    place.rootfs,
+  );
   const state = join(place.directory, `${program}-state`);
   return {
     name: `${program} run`,

@@ -11,7 +11,14 @@ const marker = "CTR_BENCHMARK_NAMESPACE";
  */
 export function enterPrivateNamespace(): number | undefined {
   if (process.env[marker] !== undefined) return undefined;
-  const command = ["--mount", "--propagation", "private", process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const command = [
+    "--mount",
+    "--propagation",
+    "private",
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ];
   const { status, error } = spawnSync("unshare", command, { stdio: "inherit", env: { ...process.env, [marker]: "1" } });
   if (error !== undefined) throw error;
   return status ?? 1;
@@ -25,7 +32,9 @@ export function enterPrivateNamespace(): number | undefined {
  */
 export function strayControllers(): string[] {
   try {
-    return readFileSync("/sys/fs/cgroup/unified/cgroup.controllers", "utf8").split(/\s+/).filter((name) => name !== "");
+    return readFileSync("/sys/fs/cgroup/unified/cgroup.controllers", "utf8")
+      .split(/\s+/)
+      .filter((name) => name !== "");
   } catch {
     return []; // pure v1 or pure v2
   }

@@ -29,14 +29,18 @@ export function describeMachine(peers: readonly string[]): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
-    peers: Object.fromEntries(peers.flatMap((peer) => (versionOf(peer) === undefined ? [] : [[peer, versionOf(peer)!]]))),
+    peers: Object.fromEntries(
+      peers.flatMap((peer) => (versionOf(peer) === undefined ? [] : [[peer, versionOf(peer)!]])),
+    ),
   };
 }
 
 /** First line of `--version`; undefined when the program is not installed. */
 export function versionOf(program: string): string | undefined {
   try {
-    return execFileSync(program, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n")[0]!;
+    return execFileSync(program, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split(
+      "\n",
+    )[0]!;
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 /** Somebody who does the same thing in his own way. */
 export interface Contestant {
   readonly name: string;
-  /** Do it once. @returns milliseconds */
+  /** Do it once; answers milliseconds. */
   readonly run: () => Promise<number>;
 }
 
@@ -14,15 +14,21 @@ export interface Result {
   readonly median: number;
   readonly min: number;
   readonly p90: number;
-  /** Median of the first contestant's in the same round: above 1 is slower than it. */
+  /** To the first contestant's time in the same round, the median of all rounds: above 1 is slower. */
   readonly ratio: number;
 }
 
 // Namespaces and mounts are taken down after the exit, by kernel threads: that must not be in the next one's time.
 const settleMilliseconds = 15;
 
+export interface Competition {
+  readonly results: readonly Result[];
+  /** Who could not do it even once, and why. */
+  readonly failed: ReadonlyMap<string, unknown>;
+}
+
 /**
- * Let all contestants take turns. The order is another one each round, so that nobody always follows the same
+ * Let all contestants take turns, the first warm-up one by one. The order is another one each round, so that nobody always follows the same
  * one, and what the machine does meanwhile hits all alike.
  *
  * @param o.onRound  told after every round that counts, and the warm-ups
@@ -32,23 +38,33 @@ export async function compete(o: {
   readonly warmUps: number;
   readonly rounds: number;
   readonly onRound?: (done: number) => void;
-}): Promise<Result[]> {
-  const times = new Map(o.contestants.map(({ name }) => [name, [] as number[]]));
-  for (let round = -o.warmUps; round < o.rounds; round++) {
-    for (const contestant of shuffled(o.contestants)) {
+}): Promise<Competition> {
+  const failed = new Map<string, unknown>();
+  for (const { name, run } of o.contestants) await run().catch((error: unknown) => failed.set(name, error));
+  const able = o.contestants.filter(({ name }) => !failed.has(name));
+  const times = new Map(able.map(({ name }) => [name, [] as number[]]));
+  for (let round = 1 - o.warmUps; round <= o.rounds; round++) {
+    for (const contestant of shuffled(able)) {
       await pause(settleMilliseconds);
       const milliseconds = await contestant.run();
-      if (round >= 0) times.get(contestant.name)!.push(milliseconds);
+      if (round > 0) times.get(contestant.name)!.push(milliseconds);
     }
-    o.onRound?.(round + 1 + o.warmUps);
+    o.onRound?.(round);
   }
   const [first] = times.values();
-  return [...times].map(([name, own]) => resultOf(name, own, first!));
+  return { results: [...times].map(([name, own]) => resultOf(name, own, first!)), failed };
 }
 
 function resultOf(name: string, own: readonly number[], first: readonly number[]): Result {
   const ratios = own.map((milliseconds, round) => milliseconds / first[round]!);
-  return { name, rounds: own.length, median: quantile(own, 0.5), min: quantile(own, 0), p90: quantile(own, 0.9), ratio: quantile(ratios, 0.5) };
+  return {
+    name,
+    rounds: own.length,
+    median: quantile(own, 0.5),
+    min: quantile(own, 0),
+    p90: quantile(own, 0.9),
+    ratio: quantile(ratios, 0.5),
+  };
 }
 
 function quantile(values: readonly number[], share: number): number {

@@ -2,13 +2,23 @@
 //
 //   node --conditions=ctr-source benchmarks/start-to-exit.ts [--rounds N] [--only TEXT] [--json FILE]
 //
-// As root. With --json the result is written to FILE; what was there before is shown beside it.
+// As root, with a C compiler. With --json the result is written to FILE; what was there before is shown beside it.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { commands, library, libraryOnOverlay, libraryWithBundle, nodeAlone, type Place, peer, plainProcess, unshare } from "./contestants.ts";
+import {
+  commands,
+  library,
+  libraryOnOverlay,
+  libraryWithBundle,
+  nodeAlone,
+  type Place,
+  peer,
+  plainProcess,
+  unshare,
+} from "./contestants.ts";
 import { enterPrivateNamespace, strayControllers } from "./private-namespace.ts";
 import { describeMachine, type Report, readReport, show, writeReport } from "./report.ts";
 import { type Contestant, compete } from "./rounds.ts";
@@ -20,6 +30,8 @@ const { values: flags } = parseArgs({
   options: { rounds: { type: "string", default: "40" }, only: { type: "string" }, json: { type: "string" } },
 });
 
+if (process.getuid?.() !== 0)
+  throw new Error("containers are started as root here, so that all contestants can do the same");
 const outside = enterPrivateNamespace();
 if (outside !== undefined) process.exitCode = outside;
 else await benchmark();
@@ -43,27 +55,31 @@ async function benchmark(): Promise<void> {
 }
 
 async function measure(place: Place): Promise<void> {
+  const ctr = commands(place);
   const peers = { crun: peer(place, "crun"), runc: peer(place, "runc"), unshare: unshare(place) };
   const all: (Contestant | undefined)[] = [
     ...[library(place), libraryWithBundle(place), libraryOnOverlay(place)],
-    ...commands(place),
-    ...Object.values(peers),
+    ...[...ctr, ...Object.values(peers)],
     ...[plainProcess(place), nodeAlone(place)],
   ];
-  const contestants = all.filter((one, at): one is Contestant => one !== undefined && (at === 0 || one.name.includes(flags.only ?? "")));
+  const contestants = all.filter(
+    (one, at): one is Contestant => one !== undefined && (at === 0 || one.name.includes(flags.only ?? "")),
+  );
   const rounds = Number(flags.rounds);
-  const results = await compete({
-    contestants,
-    warmUps,
-    rounds,
-    onRound: (done) => process.stderr.isTTY && process.stderr.write(`\rround ${done} of ${rounds + warmUps}${done === rounds + warmUps ? "\n" : ""}`),
-  });
+  const onRound = (done: number): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\rround ${done} of ${rounds}${done === rounds ? "\n" : ""}`);
+  };
+  const { results, failed } = await compete({ contestants, warmUps, rounds, onRound });
   const report: Report = {
     question: "From the call to the exit of a static `true` in a container: how long?",
     date: new Date().toISOString(),
     machine: describeMachine(Object.keys(peers)),
     results,
-    skipped: Object.entries(peers).flatMap(([name, one]) => (one === undefined ? [`${name} is not installed`] : [])),
+    skipped: [
+      ...Object.entries(peers).flatMap(([name, one]) => (one === undefined ? [`${name} is not installed`] : [])),
+      ...(ctr.length === 0 ? ["ctr is not bundled: npm run build"] : []),
+      ...[...failed].map(([name, error]) => `${name}: ${(error as Error).message}`),
+    ],
   };
   process.stdout.write(show(report, flags.json === undefined ? undefined : readReport(flags.json)));
   if (flags.json !== undefined) writeReport(flags.json, report);
@@ -81,11 +97,14 @@ function mountStrayControllers(directory: string): string[] {
 
 /** In every tree, those without controllers too: the peers use all that there are. */
 function removeCgroups(path: string): void {
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter((line) => / - cgroup2? /.test(line));
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => / - cgroup2? /.test(line));
   for (const line of mounts) {
     const directory = line.split(" ")[4] + path;
     if (!existsSync(directory)) continue;
-    for (const entry of readdirSync(directory, { withFileTypes: true })) if (entry.isDirectory()) rmdirSync(join(directory, entry.name));
+    for (const entry of readdirSync(directory, { withFileTypes: true }))
+      if (entry.isDirectory()) rmdirSync(join(directory, entry.name));
     rmdirSync(directory);
   }
 }

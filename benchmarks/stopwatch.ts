@@ -3,7 +3,11 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** Compile one of the C files beside this one. @throws when there is no C compiler */
-export function compile(o: { readonly source: string; readonly output: string; readonly flags?: readonly string[] }): void {
+export function compile(o: {
+  readonly source: string;
+  readonly output: string;
+  readonly flags?: readonly string[];
+}): void {
   const source = fileURLToPath(new URL(o.source, import.meta.url));
   execFileSync(process.env.CC ?? "cc", ["-O2", "-Wall", "-Werror", ...(o.flags ?? []), "-o", o.output, source], {
     stdio: ["ignore", "inherit", "inherit"],
@@ -22,7 +26,8 @@ export function startStopwatch(program: string): Stopwatch {
   const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
   return {
     async time(command) {
-      if (command.some((word) => /[\t\n]/.test(word) || word === "")) throw new Error("an argument that the stopwatch cannot take");
+      if (command.some((word) => /[\t\n]/.test(word) || word === ""))
+        throw new Error("an argument that the stopwatch cannot take");
       child.stdin.write(`${command.join("\t")}\n`);
       const answer = await answers.next();
       if (answer.done) throw new Error("the stopwatch has ended");

@@ -22,20 +22,20 @@ const supervisor = `
 const { id } = await engine.containers.create({ image: "busybox", command: ["sh", "-c", supervisor], network: "none" });
 (await engine.containers.start(id)).attachment.close();
 const lines: string[] = [];
+let stopped: Promise<{ readonly killed: boolean }> | undefined;
 for await (const { log } of engine.containers.logs(id, { follow: true })) {
   lines.push(...log.trimEnd().split("\n"));
   // Both are up: stop them. A second is plenty.
-  if (lines.length === 2) void engine.containers.stop(id, { seconds: 1 }).then(({ killed }) => console.log(`killed: ${killed}`));
+  if (lines.length >= 2) stopped ??= engine.containers.stop(id, { seconds: 1 });
 }
 // The two answer in any order.
 console.log(lines.slice(0, 2).sort().join(", "));
 console.log(lines.slice(2, 4).sort().join(", "));
-console.log(`${lines[4]}: exit code ${await engine.containers.wait(id)}`);
+console.log(`${lines[4]}: exit code ${await engine.containers.wait(id)}, killed: ${(await stopped)?.killed}`);
 
 await engine.containers.remove(id);
 engine.close();
 rmSync(root, { recursive: true });
-// prints: killed: false
 // prints: database runs, web runs
 // prints: database stops, web stops
-// prints: both have stopped: exit code 0
+// prints: both have stopped: exit code 0, killed: false

@@ -11,7 +11,9 @@ const identifier = /^[A-Za-z_$][\w$]*$/;
 export const builtins = {
   name: "builtins",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path, kind }) => (kind === "import-statement" ? { path, namespace: "builtin" } : undefined));
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === "import-statement" ? { path, namespace: "builtin" } : undefined,
+    );
     onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({ contents: moduleText(path) }));
   },
 };

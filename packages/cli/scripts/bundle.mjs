@@ -20,13 +20,16 @@ await build({
   minifySyntax: true,
   plugins: [builtins],
   // commander and tar are CommonJS, and ask for Node's own modules.
-  banner: { js: 'import { createRequire as ctrRequire } from "node:module"; const require = ctrRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as ctrRequire } from "node:module"; const require = ctrRequire(import.meta.url);',
+  },
   logLevel: "warning",
 });
 
 // Where the bundled loader of @ctr/kernel looks.
 mkdirSync(`${root}dist/build`, { recursive: true });
-for (const name of ["ctr_kernel.node", "ctr-init"]) copyFileSync(`${root}../kernel/build/${name}`, `${root}dist/build/${name}`);
+for (const name of ["ctr_kernel.node", "ctr-init"])
+  copyFileSync(`${root}../kernel/build/${name}`, `${root}dist/build/${name}`);
 
 // What Node remembered about the files of before (bin/ctr.js).
 rmSync(`${root}dist/compile-cache`, { recursive: true, force: true });

@@ -19,9 +19,20 @@ const commands: Readonly<Record<string, CommandModule | (() => Promise<CommandMo
 };
 
 const homeOf: Readonly<Record<string, string>> = {
-  ...{ run: "run", exec: "exec", logs: "logs", inspect: "inspect", info: "info", version: "info", build: "build" },
+  ...{
+    run: "run",
+    exec: "exec",
+    logs: "logs",
+    inspect: "inspect",
+    info: "info",
+    version: "info",
+    build: "build",
+    builder: "build",
+  },
   ...{ images: "images", rmi: "images", tag: "images", image: "images" },
-  ...Object.fromEntries(["create", "start", "stop", "kill", "rm", "wait", "ps", "container"].map((name) => [name, "containers"])),
+  ...Object.fromEntries(
+    ["create", "start", "stop", "kill", "rm", "wait", "ps", "container"].map((name) => [name, "containers"]),
+  ),
 };
 
 /** The first word that is no global option. */
@@ -78,7 +89,10 @@ async function main(args: readonly string[]): Promise<void> {
       return;
     }
     process.exitCode = exitCodeOf(error, command);
-    const shown = args.includes("--debug") && error instanceof Error ? (error.stack ?? error.message) : harmless((error as Error).message);
+    const shown =
+      args.includes("--debug") && error instanceof Error
+        ? (error.stack ?? error.message)
+        : harmless((error as Error).message);
     process.stderr.write(`ctr: ${shown}\n`);
   }
 }

@@ -21,22 +21,22 @@ export class Containers {
   }
 
   /** @see {@link createContainer} */
-  create(options: CreateOptions): Promise<ContainerRecord> {
+  async create(options: CreateOptions): Promise<ContainerRecord> {
     return createContainer(this.#context, options);
   }
 
   /** @see {@link startContainer} */
-  start(reference: string, o?: StartOptions): Promise<Started> {
+  async start(reference: string, o?: StartOptions): Promise<Started> {
     return startContainer(this.#context, findContainer(this.#context, reference), o);
   }
 
   /** The steps of a start, for people to read. The container must have been created. */
-  explain(reference: string): Promise<readonly Step[]> {
+  async explain(reference: string): Promise<readonly Step[]> {
     return explainStart(this.#context, findContainer(this.#context, reference));
   }
 
   /** As it is now. @throws {EngineError} `ERR_ENGINE_NO_CONTAINER`, `ERR_ENGINE_AMBIGUOUS_ID` */
-  get(reference: string): Promise<ContainerRecord> {
+  async get(reference: string): Promise<ContainerRecord> {
     return refresh(this.#context, findContainer(this.#context, reference));
   }
 
@@ -52,27 +52,27 @@ export class Containers {
   }
 
   /** Exit code of a container, once it has ended. */
-  wait(reference: string): Promise<number> {
+  async wait(reference: string): Promise<number> {
     return waitForEnd(this.#context, findContainer(this.#context, reference));
   }
 
   /** @see {@link stopContainer} */
-  stop(reference: string, o?: { readonly seconds?: number | undefined }): Promise<Stopped> {
+  async stop(reference: string, o?: { readonly seconds?: number | undefined }): Promise<Stopped> {
     return stopContainer(this.#context, findContainer(this.#context, reference), o);
   }
 
   /** Send a signal to the first process. @throws {EngineError} `ERR_ENGINE_NOT_RUNNING` */
-  kill(reference: string, signal: string = "KILL"): Promise<void> {
+  async kill(reference: string, signal: string = "KILL"): Promise<void> {
     return killContainer(this.#context, findContainer(this.#context, reference), signal);
   }
 
   /** @see {@link removeContainer} */
-  remove(reference: string, o?: { readonly force?: boolean }): Promise<void> {
+  async remove(reference: string, o?: { readonly force?: boolean }): Promise<void> {
     return removeContainer(this.#context, findContainer(this.#context, reference), o);
   }
 
   /** @see {@link execInContainer} */
-  exec(reference: string, o: ExecOptions): Promise<Child> {
+  async exec(reference: string, o: ExecOptions): Promise<Child> {
     return execInContainer(this.#context, findContainer(this.#context, reference), o);
   }
 

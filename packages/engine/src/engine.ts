@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { homedir } from "node:os";
 import type { BuildEvent } from "@ctr/builder";
-import { openStore } from "@ctr/image-store";
+import { openStore, type Removal } from "@ctr/image-store";
 import { syncFileSystem } from "@ctr/kernel";
 import { openNetwork } from "@ctr/network";
 import type { BuildOptions } from "./build.ts";
@@ -62,6 +62,12 @@ export class Engine implements Disposable {
     // A third of the program, which no other command needs.
     const { buildImage } = await import("./build.ts");
     yield* buildImage(this.#context, o);
+  }
+
+  /** Forget what builds did, so that the layers that only they keep can go. @see {@link pruneBuildCache} */
+  async pruneBuildCache(): Promise<Removal> {
+    const { pruneBuildCache } = await import("@ctr/builder");
+    return pruneBuildCache({ store: this.#context.store, database: this.#context.database });
   }
 
   info(): Document {

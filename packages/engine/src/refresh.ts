@@ -5,6 +5,7 @@ import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, isAlive } from "./context.ts";
 import { cgroupOf, takeDown } from "./remove.ts";
+import { monitorsWord } from "./stop.ts";
 
 /** What a monitor wrote when its container had ended. */
 interface ExitFile {
@@ -28,10 +29,15 @@ function readExit(context: Context, id: string): ExitFile | undefined {
 export async function refresh(context: Context, record: ContainerRecord): Promise<ContainerRecord> {
   const now = context.table.get(record.id) ?? record;
   if (now.state !== "running" && !(now.state === "starting" && !isAlive(now.owner))) return now;
-  const exit = readExit(context, now.id);
+  let exit = readExit(context, now.id);
   if (exit === undefined && isAlive(now.process)) {
     // Started by a process that was killed before it could say so.
     return now.state === "running" ? now : (context.table.update(now.id, ["starting"], { state: "running" }) ?? now);
+  }
+  if (exit === undefined && now.process !== undefined) {
+    // Its monitor has still to write down how it ended, or was killed too.
+    await monitorsWord(context, now);
+    exit = readExit(context, now.id);
   }
   return finish(context, now, exit);
 }

@@ -28,7 +28,7 @@ export async function running(context: Context, record: ContainerRecord): Promis
 }
 
 /** Resolves when the container has ended and its monitor has told how. */
-async function monitorsWord(context: Context, record: ContainerRecord): Promise<void> {
+export async function monitorsWord(context: Context, record: ContainerRecord): Promise<void> {
   let attachment: Attachment;
   try {
     attachment = new Attachment(containerDirectory(context.root, record.id));
@@ -73,7 +73,8 @@ export async function stopContainer(context: Context, record: ContainerRecord, o
   if (held === undefined) return { killed: false, ignoresSignal: false };
   const number = signalNumber(now.stopSignal);
   const ended = waitForEnd(context, now);
-  const ignoresSignal = !handles(now.process.pid, number);
+  // Our own init sits in sigtimedwait(2), which /proc does not show.
+  const ignoresSignal = now.options.init !== true && !handles(now.process.pid, number);
   held.kill(number);
   const seconds = o.seconds ?? now.options.stopTimeout ?? defaultStopSeconds;
   const killed = seconds >= 0 && !(await within(ended, seconds * 1000));
@@ -90,11 +91,17 @@ async function within(work: Promise<unknown>, milliseconds: number): Promise<boo
   return Promise.race([work.then(() => true), late]).finally(() => clearTimeout(timer));
 }
 
-/** Does a process catch the signal? PID 1 of a namespace gets no signal that it has no handler for. @see pid_namespaces(7) */
+/**
+ * Does a process do something about the signal? PID 1 of a namespace gets no signal that it has no handler
+ * for; one that it blocks waits for it all the same, which is how an init takes them.
+ *
+ * @see pid_namespaces(7)
+ */
 function handles(pid: number, signal: number): boolean {
   try {
-    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-    return caught === null || ((BigInt(`0x${caught[1]}`) >> BigInt(signal - 1)) & 1n) === 1n;
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const sets = [...status.matchAll(/^Sig(?:Cgt|Blk):\s*([0-9a-f]+)$/gm)].map(([, mask]) => BigInt(`0x${mask}`));
+    return sets.length === 0 || sets.some((mask) => ((mask >> BigInt(signal - 1)) & 1n) === 1n);
   } catch {
     return true; // it has ended meanwhile
   }

@@ -1,16 +1,16 @@
 /*
- * Removing a tree that somebody else filled. Nothing is followed, no mount is entered (a bind mount of a
- * host directory that is still there is an error, not something to empty), and the depth is not bounded
- * by the stack or by the number of fds: one directory is open at a time, and the way up is "..".
+ * Removing a tree that somebody else filled. Nothing is followed and no mount is entered: a bind mount of
+ * a host directory that is still there is an error, not something to empty.
  *
- * Somebody may move a directory while it is being emptied: then ".." is not where we came from, and going
- * on there would empty the host. So every directory on the way down is remembered, and one that is not the
- * one remembered is never entered: the walk begins again at the top.
+ * The depth is bounded neither by the stack nor by the number of fds, and there is no way up: ".." of a
+ * directory that somebody moves meanwhile would lead out of the tree, to the host. Instead a directory that
+ * is not empty is lifted to the top, so that all work is done in two directories that stay open:
+ *
+ *   top/a/b/c  →  top/a  top/.ctr-1/c  →  top/.ctr-1  top/.ctr-2  →  top
  */
 #include "walk.h"
 
-#define REMEMBERED 1024 /* of the way down; what lies above is found again from the top */
-#define LOST_RACES 128
+#include <linux/fs.h>
 
 struct entry { /* struct linux_dirent64 */
 	u64 inode;
@@ -18,6 +18,13 @@ struct entry { /* struct linux_dirent64 */
 	u16 size;
 	u8 type;
 	char name[];
+};
+
+/* A removal under way. */
+struct visitor {
+	int top;
+	u64 lifted;  /* names given so far */
+	int deeper; /* fd of the directory that the visit stopped at */
 };
 
 static int open_child(int parent, const char *name)
@@ -35,11 +42,23 @@ static bool is_dots(const char *name)
 	return text_equal(name, ".") || text_equal(name, "..");
 }
 
+static long lift(struct visitor *visitor, int directory, const char *name)
+{
+	char lifted[32] = ".ctr-";
+	long error;
+
+	do {
+		number_text(lifted + 5, ++visitor->lifted);
+		error = sys5(__NR_renameat2, directory, name, visitor->top, lifted, RENAME_NOREPLACE);
+	} while (error == -EEXIST);
+	return error;
+}
+
 /*
- * Removes what can be removed directly in `directory`. 0: it is empty now. 1: `deeper` is an fd of a
- * directory in it that is not empty. Else minus errno.
+ * Removes what is in `directory`. A directory in it that is not empty is opened and ends the visit with 1
+ * when `directory` is the top itself; elsewhere it is lifted to the top. 0: nothing is left.
  */
-static int remove_entries(int directory, int *deeper)
+static int remove_entries(struct visitor *visitor, int directory)
 {
 	char buffer[8192] __attribute__((aligned(8)));
 
@@ -62,11 +81,13 @@ static int remove_entries(int directory, int *deeper)
 			error = sys3(__NR_unlinkat, directory, entry->name, 0);
 			if (error == -EISDIR || error == -EPERM)
 				error = sys3(__NR_unlinkat, directory, entry->name, AT_REMOVEDIR);
-			if (error == -ENOTEMPTY) {
-				*deeper = open_child(directory, entry->name);
-				if (*deeper == -ENOENT)
-					continue;
-				return *deeper < 0 ? *deeper : 1;
+			if (error == -ENOTEMPTY && directory == visitor->top) {
+				visitor->deeper = open_child(directory, entry->name);
+				if (visitor->deeper >= 0)
+					return 1;
+				error = visitor->deeper;
+			} else if (error == -ENOTEMPTY) {
+				error = lift(visitor, directory, entry->name);
 			}
 			if (error < 0 && error != -ENOENT)
 				return (int)error;
@@ -77,106 +98,18 @@ static int remove_entries(int directory, int *deeper)
 	}
 }
 
-struct place {
-	u64 inode;
-	u32 major, minor;
-};
-
-static int place_of(int directory, struct place *place)
+static int empty_directory(int top)
 {
-	struct statx status;
-	int error = (int)sys5(__NR_statx, directory, "", AT_EMPTY_PATH, STATX_INO, &status);
+	struct visitor visitor = {.top = top};
+	int state;
 
-	*place = (struct place){status.stx_ino, status.stx_dev_major, status.stx_dev_minor};
-	return error;
-}
-
-/* The directory above `current`, if it is the one that we came from. -EAGAIN: it is another. */
-static int open_above(int current, const struct place *expected)
-{
-	struct place found;
-	int above = open_child(current, "..");
-	int error;
-
-	if (above < 0)
-		return above == -EXDEV ? -EAGAIN : above;
-	error = place_of(above, &found);
-	if (error == 0 && found.inode == expected->inode && found.major == expected->major && found.minor == expected->minor)
-		return above;
-	sys_close(above);
-	return error < 0 ? error : -EAGAIN;
-}
-
-/* The way from the top directory, which has depth 0, down to the one that is being emptied. */
-struct way {
-	int top, current;
-	u64 depth;
-	u64 known; /* depths from here to `depth` are in `above` */
-	int lost;  /* how often somebody moved a directory under us */
-	struct place above[REMEMBERED];
-};
-
-static void step_to(struct way *way, int directory)
-{
-	if (way->current != way->top)
-		sys_close(way->current);
-	way->current = directory;
-}
-
-static int go_down(struct way *way, int next)
-{
-	int error = place_of(way->current, &way->above[way->depth % REMEMBERED]);
-
-	if (error < 0) {
-		sys_close(next);
-		return error;
-	}
-	way->depth++;
-	if (way->depth - way->known > REMEMBERED)
-		way->known = way->depth - REMEMBERED;
-	step_to(way, next);
-	return 0;
-}
-
-static int go_up(struct way *way)
-{
-	int next = -EAGAIN;
-
-	if (way->depth - 1 >= way->known) {
-		next = open_above(way->current, &way->above[(way->depth - 1) % REMEMBERED]);
-		if (next == -EAGAIN && ++way->lost > LOST_RACES)
-			return -EAGAIN;
-		if (next < 0 && next != -EAGAIN)
-			return next;
-	}
-	if (next >= 0) {
-		way->depth--;
-		step_to(way, next);
-	} else { /* forgotten, or moved by somebody: what is left is found again from the top */
-		way->depth = way->known = 0;
-		step_to(way, way->top);
-	}
-	return 0;
-}
-
-static int empty_directory(int directory)
-{
-	struct way way;
-	int error = 0;
-
-	way.top = way.current = directory;
-	way.depth = way.known = 0;
-	way.lost = 0;
-	while (error == 0) {
-		int next = NO_FD;
-		int state = remove_entries(way.current, &next);
-
-		if (state == 0 && way.depth == 0)
+	while ((state = remove_entries(&visitor, top)) == 1) {
+		state = remove_entries(&visitor, visitor.deeper);
+		sys_close(visitor.deeper);
+		if (state < 0)
 			break;
-		error = state < 0 ? state : state == 1 ? go_down(&way, next) : go_up(&way);
 	}
-	step_to(&way, directory);
-	return error;
+	return state;
 }
 
 int remove_tree(int parent, const char *name, bool keep)
@@ -198,5 +131,5 @@ int remove_tree(int parent, const char *name, bool keep)
 	sys_close(directory);
 	if (error == 0 && !keep)
 		error = (int)sys3(__NR_unlinkat, parent, name, AT_REMOVEDIR);
-	return error == -ENOENT ? 0 : error; /* somebody else removed it */
+	return error;
 }

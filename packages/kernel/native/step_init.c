@@ -47,7 +47,6 @@ __attribute__((noreturn)) static void be_init(long main_pid)
 	u64 all = ~0ULL;
 	int status = 0;
 
-	sys2(__NR_prctl, PR_SET_NAME, "ctr-init");
 	sys3(__NR_close_range, 0, ~0U, 0); /* the program's pipes must end with the program */
 	for (;;) {
 		long signal = sys4(__NR_rt_sigtimedwait, &all, NULL, NULL, sizeof all);
@@ -75,6 +74,7 @@ int do_become_init(struct walker *walker)
 	u64 all = ~0ULL, none = 0;
 	long pid;
 
+	sys2(__NR_prctl, PR_SET_NAME, "ctr-init"); /* before the program can look; its exec names it anew */
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all); /* they wait for be_init() */
 	pid = sys5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid < 0)

@@ -202,14 +202,18 @@ describe.skipIf(notRoot)("attached", () => {
 
   test("one that goes away without a word does not disturb", async () => {
     const directory = temporaryDirectory();
-    const { output } = await runMonitored(shell("echo still; echo here"), {
+    const { output } = await runMonitored(shell("read word; echo still; echo here"), {
       directory,
-      meanwhile: () => {
+      input: true,
+      meanwhile: (first) => {
         const { read, write } = makePipe();
         const gone = new Attachment(directory);
         gone.showOutput(write);
         for (const fd of [read, write]) closeSync(fd);
         gone.close();
+        const input = makePipe();
+        first.readInput(input.read);
+        for (const fd of [input.read, input.write]) closeSync(fd);
       },
     });
     expect(output.toString()).toBe("still\nhere\n");
@@ -336,10 +340,17 @@ describe.skipIf(notRoot)("on its own", () => {
     };
     await once();
     const open = (): number => readdirSync("/proc/self/fd").length;
+    const isZombie = (pid: string): boolean => {
+      try {
+        return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+      } catch {
+        return false; // it has been reaped since
+      }
+    };
     const zombies = (): number =>
       readdirSync("/proc/self/task")
         .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, "utf8").trim().split(" "))
-        .filter((pid) => pid !== "" && readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")).length;
+        .filter((pid) => pid !== "" && isZombie(pid)).length;
     const before = open();
     for (let round = 0; round < 20; round++) {
       await once();

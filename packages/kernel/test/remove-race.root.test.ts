@@ -11,6 +11,15 @@ import { temporaryDirectory } from "./temporary.ts";
 // What a mistake could remove is confined twice, by the kernel: all of it lies in a tmpfs that exists in the
 // child's mount namespace alone, which `remove` cannot leave (RESOLVE_NO_XDEV), and there at a greater depth
 // than the walk could go up.
+function isHalfEmpty(directory: string, files: number): boolean {
+  try {
+    const { length } = readdirSync(directory);
+    return length > 1 && length < files;
+  } catch {
+    return false; // it was lifted or removed meanwhile
+  }
+}
+
 test.skipIf(notRoot)("a directory that is moved while it is removed leads nowhere else", async () => {
   const target = temporaryDirectory();
   const padding = "1/2/3/4/5/6/7/8";
@@ -51,9 +60,13 @@ test.skipIf(notRoot)("a directory that is moved while it is removed leads nowher
   const files = 50_000;
   for (let index = 0; index < files; index++) writeFileSync(join(big, `${index}`), "");
   child.resume();
-  // The removal has begun, and is far from its end.
-  while (readdirSync(big).length === files) await new Promise(setImmediate);
-  renameSync(join(host, "rootfs/a/b/c/d"), join(host, "rootfs/moved"));
+  // The removal has begun, and is far from its end: it has lifted the big directory to its top.
+  let half: string | undefined;
+  while (half === undefined) {
+    half = readdirSync(join(host, "rootfs/a")).find((name) => name.startsWith(".ctr-") && isHalfEmpty(join(host, "rootfs/a", name), files));
+    await new Promise(setImmediate);
+  }
+  renameSync(join(host, "rootfs/a", half), join(host, "rootfs/moved"));
   await child.running;
   expect(await child.ended()).toEqual({ code: 0, signal: undefined });
   expect(left.filter((name) => !name.startsWith("rootfs/moved")).sort()).toEqual([

@@ -44,7 +44,15 @@ export function overlayOptions(overlay: Overlay): string[] {
   const options = overlay.oneByOne
     ? overlay.lowers.map((lower) => `lowerdir+=${lower}`)
     : [`lowerdir=${overlay.lowers.map(escapeColons).join(":")}`];
-  if (overlay.upper !== undefined) options.push(`upperdir=${escapeBackslashes(overlay.upper)}`, `workdir=${escapeBackslashes(overlay.work ?? "")}`);
+  if (overlay.upper !== undefined)
+    options.push(
+      `upperdir=${escapeBackslashes(overlay.upper)}`,
+      `workdir=${escapeBackslashes(overlay.work ?? "")}`,
+      // A directory that was moved, or a file whose owner alone changed, must be whole in the upper
+      // directory: a layer's archive has no words for the kernel's short cuts.
+      "redirect_dir=off",
+      "metacopy=off",
+    );
   if (overlay.volatile) options.push("volatile");
   if (overlay.userXattr) options.push("userxattr");
   const bytes = options.reduce((sum, option) => sum + new TextEncoder().encode(option).length + 1, 0);

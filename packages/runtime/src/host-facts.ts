@@ -25,12 +25,14 @@ let known: HostFacts | undefined;
  * @throws {RuntimeError} `ERR_RUNTIME_UNSUPPORTED` on a kernel before 5.12 or another processor
  */
 export function hostFacts(): HostFacts {
-  return (known ??= findFacts());
+  known ??= findFacts();
+  return known;
 }
 
 function findFacts(): HostFacts {
   const machine = machines[process.arch];
-  if (machine === undefined) throw new RuntimeError("ERR_RUNTIME_UNSUPPORTED", `no seccomp table for the processor ${process.arch}`);
+  if (machine === undefined)
+    throw new RuntimeError("ERR_RUNTIME_UNSUPPORTED", `no seccomp table for the processor ${process.arch}`);
   const [major = 0, minor = 0] = release().split(".", 2).map(Number);
   if (major < 5 || (major === 5 && minor < 12))
     throw new RuntimeError("ERR_RUNTIME_UNSUPPORTED", `Linux ${release()} is too old: mount_setattr(2) came with 5.12`);
@@ -53,8 +55,13 @@ function cgroupTrees(layout: Layout): CgroupTree[] {
   if (layout.kind === "v2") return [{ name: "", type: "cgroup2", options: [] }];
   const controllersAt = new Map<string, string[]>();
   for (const [controller, tree] of Object.entries(layout.controllers) as [Controller, Hierarchy][])
-    if (tree.version === 1) controllersAt.set(tree.mount, [...(controllersAt.get(tree.mount) ?? []), v1Name(controller)]);
-  return [...controllersAt].map(([mount, options]) => ({ name: mount.slice(mount.lastIndexOf("/") + 1), type: "cgroup", options }));
+    if (tree.version === 1)
+      controllersAt.set(tree.mount, [...(controllersAt.get(tree.mount) ?? []), v1Name(controller)]);
+  return [...controllersAt].map(([mount, options]) => ({
+    name: mount.slice(mount.lastIndexOf("/") + 1),
+    type: "cgroup",
+    options,
+  }));
 }
 
 const v1Name = (controller: Controller): string => (controller === "io" ? "blkio" : controller);

@@ -53,7 +53,13 @@ export function processSteps(o: ProcessOptions): Step[] {
     },
     ...(o.barrier === undefined
       ? []
-      : [{ do: "barrier", name: o.barrier, because: { option: "default", why: "created; start lets it go on" } } as const]),
+      : [
+          {
+            do: "barrier",
+            name: o.barrier,
+            because: { option: "default", why: "created; start lets it go on" },
+          } as const,
+        ]),
     ...capabilities.beforeUser,
     ...noNewPrivileges(process),
     ...early,
@@ -67,7 +73,12 @@ export function processSteps(o: ProcessOptions): Step[] {
       from: 3 + o.preserveFds,
       because: { option: "default", why: "the program inherits nothing of ours" },
     },
-    { do: "exec", argv: process.args, env: process.env ?? [], because: { option: "process.args", why: "the container's program" } },
+    {
+      do: "exec",
+      argv: process.args,
+      env: process.env ?? [],
+      because: { option: "process.args", why: "the container's program" },
+    },
   ];
 }
 
@@ -127,10 +138,21 @@ function umask(process: Process): Step {
 
 function noNewPrivileges(process: Process): Step[] {
   if (!process.noNewPrivileges) return [];
-  return [{ do: "setNoNewPrivileges", because: { option: "process.noNewPrivileges", why: "set-user-ID programs give nothing" } }];
+  return [
+    {
+      do: "setNoNewPrivileges",
+      because: { option: "process.noNewPrivileges", why: "set-user-ID programs give nothing" },
+    },
+  ];
 }
 
 function user(process: Process): Step {
   const { uid, gid, additionalGids = [] } = process.user;
-  return { do: "setUser", uid, gid, groups: additionalGids, because: { option: "process.user", why: "who the program runs as" } };
+  return {
+    do: "setUser",
+    uid,
+    gid,
+    groups: additionalGids,
+    because: { option: "process.user", why: "who the program runs as" },
+  };
 }

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { showBuild } from "../build-output.ts";
 import { Failure, harmless } from "../failure.ts";
 import { withEngine } from "../session.ts";
+import { showSize } from "../size.ts";
 
 const collect = (value: string, all: string[] = []): string[] => [...all, value];
 
@@ -38,6 +39,17 @@ export function register(program: Command): void {
     .option("--progress <kind>", "auto, tty, plain or quiet", "auto")
     .option("--iidfile <file>", "write the id of the image to a file")
     .action((context: string, flags: Flags, command: Command) => withEngine(command, (engine) => build(engine, context, flags)));
+  program
+    .command("builder")
+    .summary("more about builds")
+    .command("prune")
+    .summary("forget what builds did, and remove the layers that only they keep")
+    .action((_flags: object, command: Command) =>
+      withEngine(command, async (engine) => {
+        const { reclaimed } = await engine.pruneBuildCache();
+        process.stdout.write(`Total reclaimed space: ${showSize(reclaimed)}\n`);
+      }),
+    );
 }
 
 async function build(engine: Engine, context: string, flags: Flags): Promise<void> {
