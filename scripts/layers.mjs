@@ -9,7 +9,6 @@ const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "packages"
 /** The only imports inside one layer, each with its reason. Everything else points downwards. */
 export const sidewaysImports = new Map([
   ["rootfs → mounts", "a root is made of mounts: it builds on their options and flags"],
-  ["image-store → layers", "an unpacked layer is a blob that `layers` has applied"],
   ["host-image → layers", "an image out of host programs is written as reproducible layers"],
 ]);
 

@@ -5,10 +5,26 @@ import { join } from "node:path";
 
 // A state directory of its own; without --root it is the usual place.
 const root = mkdtempSync(join(tmpdir(), "ctr-example-"));
-const ctr = (...args: string[]): string => execFileSync("npx", ["ctr", "--root", root, ...args], { encoding: "utf8" }).trim();
+const ctr = (...args: string[]): string =>
+  execFileSync("npx", ["ctr", "--root", root, ...args], { encoding: "utf8" }).trim();
 
 ctr("image", "from-host", "--tag", "busybox", "busybox");
-console.log(ctr("run", "--rm", "--network", "none", "-h", "box", "-e", "WHO=me", "busybox", "sh", "-c", "echo $WHO on $(hostname) as $$"));
+console.log(
+  ctr(
+    "run",
+    "--rm",
+    "--network",
+    "none",
+    "-h",
+    "box",
+    "-e",
+    "WHO=me",
+    "busybox",
+    "sh",
+    "-c",
+    "echo $WHO on $(hostname) as $$",
+  ),
+);
 ctr("create", "--name", "later", "busybox", "true");
 console.log(ctr("ps", "-a", "--format", "{{.Names}}: {{.Status}}"));
 

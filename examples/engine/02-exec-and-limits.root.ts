@@ -9,7 +9,12 @@ await engine.images.fromHost({ programs: ["busybox"], tags: ["busybox"] });
 
 // At most 20 processes, in the background; then one more program in it, whose output is this one's.
 const resources = { pids: { limit: 20 } };
-const { id } = await engine.containers.create({ image: "busybox", command: ["sleep", "60"], network: "none", resources });
+const { id } = await engine.containers.create({
+  image: "busybox",
+  command: ["sleep", "60"],
+  network: "none",
+  resources,
+});
 (await engine.containers.start(id)).attachment.close();
 const child = await engine.containers.exec(id, { command: ["sh", "-c", "cat /proc/1/comm; exit 4"], stdio: [0, 1, 2] });
 console.log(`exec: ${(await child.ended()).code}`);

@@ -20,9 +20,16 @@ const look = `
   [ -e $status ] && echo "a zombie" || echo "gone"`;
 
 for (const init of [false, true]) {
-  const { id } = await engine.containers.create({ image: "busybox", command: ["sh", "-c", orphan], network: "none", init });
+  const { id } = await engine.containers.create({
+    image: "busybox",
+    command: ["sh", "-c", orphan],
+    network: "none",
+    init,
+  });
   (await engine.containers.start(id)).attachment.close();
-  console.log(`${init ? "with" : "without"} --init: PID 1 is ${await ask(id, "until ! grep -qx sh /proc/1/comm; do :; done; cat /proc/1/comm")}`);
+  console.log(
+    `${init ? "with" : "without"} --init: PID 1 is ${await ask(id, "until ! grep -qx sh /proc/1/comm; do :; done; cat /proc/1/comm")}`,
+  );
   console.log(`  an orphan that has ended is ${await ask(id, look)}`);
   // Where TERM is dropped there is no use in waiting.
   const { ignoresSignal } = await engine.containers.stop(id, { seconds: init ? 60 : 0 });
@@ -36,7 +43,10 @@ rmSync(root, { recursive: true });
 async function ask(id: string, script: string): Promise<string> {
   const nothing = openSync("/dev/null", "r+");
   const answer = makePipe();
-  const child = await engine.containers.exec(id, { command: ["sh", "-c", script], stdio: [nothing, answer.write, nothing] });
+  const child = await engine.containers.exec(id, {
+    command: ["sh", "-c", script],
+    stdio: [nothing, answer.write, nothing],
+  });
   closeSync(answer.write);
   closeSync(nothing);
   await child.ended();

@@ -28,10 +28,22 @@ function evaluate(expression: string, document: unknown): string {
   if (first === "json" && rest.length === 1) return JSON.stringify(valueAt(rest[0]!, document));
   if (first === "println" && rest.length === 1) return `${show(valueAt(rest[0]!, document))}\n`;
   if (first === "index" && rest.length >= 2) {
-    const found = rest.slice(1).reduce((value, key) => step(value, JSON.parse(key) as string | number, expression), valueAt(rest[0]!, document));
+    const found = rest.slice(1).reduce((value, key) => step(value, literal(key), expression), valueAt(rest[0]!, document));
     return show(found);
   }
   throw new Failure(`template: {{${expression}}} is not understood: fields ({{.State.Pid}}), json, index and println are`, 64);
+}
+
+/** A text in quotes or a whole number. */
+function literal(text: string): string | number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "string") return value;
+  } catch {
+    // Go knows more escapes than JSON; nobody's label needs them.
+  }
+  throw new Failure(`template: ${text} is no key: write "name" or a number`, 64);
 }
 
 function valueAt(path: string, document: unknown): unknown {

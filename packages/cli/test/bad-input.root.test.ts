@@ -13,7 +13,8 @@ describe.skipIf(notRoot)("what a hostile or broken place does to ctr run (needs 
     const overlay = join(ctr.root, "overlay2");
     const layers = readdirSync(overlay).filter((name) => name !== "l");
     image = mkdtempSync(join(ctr.root, "rootfs-"));
-    for (const layer of layers) cpSync(join(overlay, layer, "diff"), image, { recursive: true, verbatimSymlinks: true });
+    for (const layer of layers)
+      cpSync(join(overlay, layer, "diff"), image, { recursive: true, verbatimSymlinks: true });
   });
 
   function spoiltRoot(spoil: (root: string, outside: string) => void): { root: string; outside: string } {
@@ -32,17 +33,45 @@ describe.skipIf(notRoot)("what a hostile or broken place does to ctr run (needs 
     symlinkSync(target, path);
   };
   const spoilt = [
-    { what: "/proc is a symlink out of the root", spoil: (root: string, outside: string) => replace(join(root, "proc"), outside) },
-    { what: "/proc is a symlink that climbs", spoil: (root: string) => replace(join(root, "proc"), "../../../../../../outside") },
+    {
+      what: "/proc is a symlink out of the root",
+      spoil: (root: string, outside: string) => replace(join(root, "proc"), outside),
+    },
+    {
+      what: "/proc is a symlink that climbs",
+      spoil: (root: string) => replace(join(root, "proc"), "../../../../../../outside"),
+    },
     { what: "/proc is a symlink inside the root", spoil: (root: string) => replace(join(root, "proc"), "tmp") },
-    { what: "/dev is a symlink out of the root", spoil: (root: string, outside: string) => replace(join(root, "dev"), outside) },
-    { what: "/sys is a symlink out of the root", spoil: (root: string, outside: string) => replace(join(root, "sys"), outside) },
-    { what: "/proc is a file", spoil: (root: string) => { rmSync(join(root, "proc"), { recursive: true }); writeFileSync(join(root, "proc"), ""); } },
+    {
+      what: "/dev is a symlink out of the root",
+      spoil: (root: string, outside: string) => replace(join(root, "dev"), outside),
+    },
+    {
+      what: "/sys is a symlink out of the root",
+      spoil: (root: string, outside: string) => replace(join(root, "sys"), outside),
+    },
+    {
+      what: "/proc is a file",
+      spoil: (root: string) => {
+        rmSync(join(root, "proc"), { recursive: true });
+        writeFileSync(join(root, "proc"), "");
+      },
+    },
   ];
   for (const { what, spoil } of spoilt)
     test(`${what}: refused or kept inside, and nothing outside is touched`, async () => {
       const { root, outside } = spoiltRoot(spoil);
-      const done = await ctr.call(["run", "--rm", "--network", "none", "--rootfs", root, "/bin/sh", "-c", "readlink /proc /dev; echo ran"]);
+      const done = await ctr.call([
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--rootfs",
+        root,
+        "/bin/sh",
+        "-c",
+        "readlink /proc /dev; echo ran",
+      ]);
       expect(readdirSync(outside)).toEqual(["canary"]);
       expect(done.stderr).not.toMatch(/^\s+at /m);
       if (done.status === 0) expect(done.stdout).toContain("ran\n");
@@ -80,7 +109,13 @@ describe.skipIf(notRoot)("what a hostile or broken place does to ctr run (needs 
   });
 
   test("names with escape sequences do not reach the terminal", async () => {
-    for (const args of [["run", "\u001b[2Jimage"], ["inspect", "\u001b[2J"], ["rm", "\u202eevil"], ["rmi", "\u001b[2J"], ["exec", "\u009b2J", "true"]]) {
+    for (const args of [
+      ["run", "\u001b[2Jimage"],
+      ["inspect", "\u001b[2J"],
+      ["rm", "\u202eevil"],
+      ["rmi", "\u001b[2J"],
+      ["exec", "\u009b2J", "true"],
+    ]) {
       const done = await ctr.call(args);
       expect(done.status).not.toBe(0);
       expect(done.stdout + done.stderr).not.toMatch(/[\u001b\u009b\u202e]/);
@@ -109,7 +144,9 @@ describe.skipIf(notRoot)("what a hostile or broken place does to ctr run (needs 
       [ "$before" = "$(list)" ] && echo clean
       run run --rm --network none busybox echo again
     `;
-    const done = await execa("unshare", ["--mount", "sh", "-c", script, "sh", directory, process.execPath, program], { reject: false });
+    const done = await execa("unshare", ["--mount", "sh", "-c", script, "sh", directory, process.execPath, program], {
+      reject: false,
+    });
     expect(done.stderr).toMatch(/^ctr: .*(no space left on device|disk is full).*$/i);
     expect(done.stdout.split("\n")).toEqual(["status 125", "clean", "again"]);
   });

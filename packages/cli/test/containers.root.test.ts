@@ -25,16 +25,31 @@ describe.skipIf(notRoot)("ctr ps, inspect, stop, kill, rm, wait (needs root)", (
     expect(await ctr.say("ps", "-aq", "--no-trunc")).toBe(`${up}\n${made}`);
     expect(await ctr.say("ps", "-lq", "--no-trunc")).toBe(up);
     await ctr.call(["run", "--network", "none", "--name", "over", "busybox", "sh", "-c", "exit 3"]);
-    expect(await ctr.say("ps", "-a", "--format", "{{.Names}}: {{.Status}}")).toMatch(/^over: Exited \(3\) .* ago\nup: Up .*\nmade: Created$/);
+    expect(await ctr.say("ps", "-a", "--format", "{{.Names}}: {{.Status}}")).toMatch(
+      /^over: Exited \(3\) .* ago\nup: Up .*\nmade: Created$/,
+    );
   });
 
   test("ps --format: a template for each, json, a table", async () => {
     const id = await ctr.say("create", "--name", "one", "-l", "a=b", "busybox", "true");
-    expect(await ctr.say("ps", "-a", "--format", "{{.ID}}\\t{{.Names}}\\t{{.Labels}}")).toBe(`${id.slice(0, 12)}\tone\ta=b`);
-    expect(JSON.parse(await ctr.say("ps", "-a", "--format", "json"))).toMatchObject({ ID: id.slice(0, 12), Image: "busybox", Names: "one", State: "created" });
-    expect(await ctr.say("ps", "-a", "--format", "table {{.Names}}\\t{{.State}}")).toBe("NAMES   STATE\none     created");
+    expect(await ctr.say("ps", "-a", "--format", "{{.ID}}\\t{{.Names}}\\t{{.Labels}}")).toBe(
+      `${id.slice(0, 12)}\tone\ta=b`,
+    );
+    expect(JSON.parse(await ctr.say("ps", "-a", "--format", "json"))).toMatchObject({
+      ID: id.slice(0, 12),
+      Image: "busybox",
+      Names: "one",
+      State: "created",
+    });
+    expect(await ctr.say("ps", "-a", "--format", "table {{.Names}}\\t{{.State}}")).toBe(
+      "NAMES   STATE\none     created",
+    );
     const wrong = await ctr.call(["ps", "-a", "--format", "{{.NoSuchField}}"]);
-    expect(wrong).toMatchObject({ status: 64, stdout: "", stderr: expect.stringMatching(/^ctr: template: .*NoSuchField/) });
+    expect(wrong).toMatchObject({
+      status: 64,
+      stdout: "",
+      stderr: expect.stringMatching(/^ctr: template: .*NoSuchField/),
+    });
   });
 
   test("inspect: Docker's names, paths into them, JSON", async () => {
@@ -46,14 +61,26 @@ describe.skipIf(notRoot)("ctr ps, inspect, stop, kill, rm, wait (needs root)", (
       Path: "sh",
       State: { Status: "running", Running: true, ExitCode: 0, Pid: expect.any(Number) },
       HostConfig: { NetworkMode: "none", ReadonlyRootfs: true, AutoRemove: false, Privileged: false },
-      Config: { Image: "busybox", WorkingDir: "/tmp", Labels: { "a.b": "c" }, Hostname: id.slice(0, 12), Env: expect.arrayContaining(["A=1"]) },
+      Config: {
+        Image: "busybox",
+        WorkingDir: "/tmp",
+        Labels: { "a.b": "c" },
+        Hostname: id.slice(0, 12),
+        Env: expect.arrayContaining(["A=1"]),
+      },
       GraphDriver: { Name: "overlay2", Data: { MergedDir: `${ctr.root}/overlay2/${id}/merged` } },
     });
     const format = '{{.Name}} {{json .Config.Labels}} {{index .Config.Labels "a.b"}} {{.State.Pid}}';
-    expect(await ctr.say("inspect", "-f", format, id.slice(0, 10))).toBe(`/one {"org.ctr.from-host":"busybox","a.b":"c"} c ${document.State.Pid}`);
+    expect(await ctr.say("inspect", "-f", format, id.slice(0, 10))).toBe(
+      `/one {"org.ctr.from-host":"busybox","a.b":"c"} c ${document.State.Pid}`,
+    );
     expect(JSON.parse(await ctr.say("inspect", "-f", "json", "one")).Id).toBe(id);
     expect((await ctr.call(["inspect", "-f", "{{.No.Such}}", "one"])).status).toBe(64);
-    expect(await ctr.call(["inspect", "one", "two", "-f", "{{.Name}}"])).toEqual({ status: 1, stdout: "/one\n", stderr: "Error: No such object: two\n" });
+    expect(await ctr.call(["inspect", "one", "two", "-f", "{{.Name}}"])).toEqual({
+      status: 1,
+      stdout: "/one\n",
+      stderr: "Error: No such object: two\n",
+    });
     expect((await ctr.call(["inspect", "--type", "image", "one"])).status).toBe(1);
   });
 
@@ -62,7 +89,11 @@ describe.skipIf(notRoot)("ctr ps, inspect, stop, kill, rm, wait (needs root)", (
     do ids.push(await ctr.say("create", "busybox", "true"));
     while (new Set(ids.map((id) => id[0])).size === ids.length);
     const shared = ids.at(-1)![0]!;
-    expect(await ctr.call(["rm", shared])).toEqual({ status: 1, stdout: "", stderr: `Error: more than one container begins with ${shared}: write more of the id\n` });
+    expect(await ctr.call(["rm", shared])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `Error: more than one container begins with ${shared}: write more of the id\n`,
+    });
     expect(await ctr.say("rm", ids.at(-1)!.slice(0, 20))).toBe(ids.at(-1)!.slice(0, 20));
   });
 
@@ -83,7 +114,10 @@ describe.skipIf(notRoot)("ctr ps, inspect, stop, kill, rm, wait (needs root)", (
   });
 
   test("--stop-signal and --stop-timeout are remembered", async () => {
-    await ctr.background(["--name", "usr", "--stop-signal", "USR1"], "trap 'exit 4' USR1; echo ready; while :; do sleep 0.1; done");
+    await ctr.background(
+      ["--name", "usr", "--stop-signal", "USR1"],
+      "trap 'exit 4' USR1; echo ready; while :; do sleep 0.1; done",
+    );
     await ctr.wrote("usr", "ready");
     expect(await ctr.say("stop", "usr")).toBe("usr");
     expect(await ctr.say("inspect", "-f", "{{.State.ExitCode}}", "usr")).toBe("4");
@@ -101,7 +135,10 @@ describe.skipIf(notRoot)("ctr ps, inspect, stop, kill, rm, wait (needs root)", (
   ] as const;
   for (const { name, why } of signals)
     test(`kill -s ${name}: ${why}`, async () => {
-      await ctr.background(["--name", "heard"], "trap 'echo heard; exit 6' USR1; echo ready; while :; do sleep 0.1; done");
+      await ctr.background(
+        ["--name", "heard"],
+        "trap 'echo heard; exit 6' USR1; echo ready; while :; do sleep 0.1; done",
+      );
       await ctr.wrote("heard", "ready");
       expect(await ctr.say("kill", "-s", name, "heard")).toBe("heard");
       expect(await ctr.say("wait", "heard")).toBe("6");
@@ -111,12 +148,26 @@ describe.skipIf(notRoot)("ctr ps, inspect, stop, kill, rm, wait (needs root)", (
   test("kill: SIGKILL; what does not run cannot be killed", async () => {
     const id = await ctr.background(["--name", "stubborn"], stubborn);
     expect(await ctr.say("kill", "stubborn")).toBe("stubborn");
-    expect(await ctr.call(["kill", "stubborn"])).toEqual({ status: 1, stdout: "", stderr: `Error: Container ${id} is not running\n` });
+    expect(await ctr.call(["kill", "stubborn"])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `Error: Container ${id} is not running\n`,
+    });
     expect(await ctr.call(["kill", "-s", "NOTHING", "stubborn"])).toMatchObject({ status: 1, stdout: "" });
   });
 
   test("start: once more, with what was written before", async () => {
-    await ctr.call(["run", "--network", "none", "--name", "again", "busybox", "sh", "-c", "echo x >> /count; wc -l < /count"]);
+    await ctr.call([
+      "run",
+      "--network",
+      "none",
+      "--name",
+      "again",
+      "busybox",
+      "sh",
+      "-c",
+      "echo x >> /count; wc -l < /count",
+    ]);
     expect(await ctr.say("start", "again")).toBe("again");
     expect(await ctr.say("wait", "again")).toBe("0");
     expect(await ctr.say("logs", "again")).toBe("1\n2");
@@ -172,13 +223,21 @@ describe.skipIf(notRoot)("ctr images, tag, rmi, info, version (needs root)", () 
     expect(await ctr.say("images", "--no-trunc", "-q", "busybox")).toMatch(new RegExp(`^sha256:${id}[0-9a-f]{52}$`));
     expect(await ctr.say("images", "-q", "other")).toBe("");
     expect(await ctr.say("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")).toBe(`busybox:latest ${id}`);
-    expect(JSON.parse(await ctr.say("images", "--format", "json"))).toMatchObject({ Repository: "busybox", Tag: "latest", ID: id });
+    expect(JSON.parse(await ctr.say("images", "--format", "json"))).toMatchObject({
+      Repository: "busybox",
+      Tag: "latest",
+      ID: id,
+    });
   });
 
   test("tag gives one more name, rmi takes it away, the image stays", async () => {
     await ctr.say("tag", "busybox", "example.org/tools/box:v1");
-    expect(await ctr.say("images", "--format", "{{.Repository}}:{{.Tag}}")).toBe("busybox:latest\nexample.org/tools/box:v1");
-    expect(await ctr.say("inspect", "-f", "{{json .RepoTags}}", "busybox")).toBe('["busybox:latest","example.org/tools/box:v1"]');
+    expect(await ctr.say("images", "--format", "{{.Repository}}:{{.Tag}}")).toBe(
+      "busybox:latest\nexample.org/tools/box:v1",
+    );
+    expect(await ctr.say("inspect", "-f", "{{json .RepoTags}}", "busybox")).toBe(
+      '["busybox:latest","example.org/tools/box:v1"]',
+    );
     expect(await ctr.say("run", "--rm", "--network", "none", "example.org/tools/box:v1", "echo", "same")).toBe("same");
     expect(await ctr.say("rmi", "example.org/tools/box:v1")).toMatch(/^Untagged: example.org\/tools\/box:v1$/);
     expect((await ctr.call(["tag", "no-such-image", "x"])).stderr).toMatch(/No such image: no-such-image/);
@@ -204,7 +263,9 @@ describe.skipIf(notRoot)("ctr images, tag, rmi, info, version (needs root)", () 
     expect(removed).toContain(`Deleted: ${id}`);
     expect(await ctr.say("images", "-q")).toBe("");
     expect(await ctr.say("image", "from-host", "--tag", "busybox", "busybox")).toBe(id);
-    expect((await ctr.call(["image", "from-host", "--tag", "x", "no-such-program"])).stderr).toMatch(/^ctr: .*no-such-program/);
+    expect((await ctr.call(["image", "from-host", "--tag", "x", "no-such-program"])).stderr).toMatch(
+      /^ctr: .*no-such-program/,
+    );
     ctr.traces.begin();
   });
 

@@ -4,7 +4,17 @@ import { notRoot, temporaryCtr } from "./ctr.ts";
 describe.skipIf(notRoot)("ctr logs (needs root)", () => {
   const ctr = temporaryCtr();
   beforeAll(async () => {
-    await ctr.call(["run", "--network", "none", "--name", "five", "busybox", "sh", "-c", "for i in 1 2 3 4 5; do echo line $i; done"]);
+    await ctr.call([
+      "run",
+      "--network",
+      "none",
+      "--name",
+      "five",
+      "busybox",
+      "sh",
+      "-c",
+      "for i in 1 2 3 4 5; do echo line $i; done",
+    ]);
   });
 
   const tails = [

@@ -62,13 +62,18 @@ describe.skipIf(notRoot)("--network and -p (needs root)", () => {
 
   test("-p without a host port: one is chosen", async () => {
     await ctr.say("run", "-d", "--name", "any", "-p", "80", "busybox", "sh", "-c", serve);
-    const port = Number(await ctr.say("inspect", "-f", '{{json .NetworkSettings.Ports}}', "any").then((text) => JSON.parse(text)["80/tcp"][0].HostPort));
+    const port = Number(
+      await ctr
+        .say("inspect", "-f", "{{json .NetworkSettings.Ports}}", "any")
+        .then((text) => JSON.parse(text)["80/tcp"][0].HostPort),
+    );
     expect(await untilAnswers(port)).toBe("hello\n");
     await ctr.say("rm", "-f", "any");
   });
 
   test("bridge: an address, a default route, hosts, resolv.conf", async () => {
-    const script = "ip -4 -o addr show eth0 | awk '{ print $4 }'; ip route | grep -c default; awk 'END { print $1 }' /etc/hosts; grep -c nameserver /etc/resolv.conf";
+    const script =
+      "ip -4 -o addr show eth0 | awk '{ print $4 }'; ip route | grep -c default; awk 'END { print $1 }' /etc/hosts; grep -c nameserver /etc/resolv.conf";
     const lines = (await ctr.say("run", "--rm", "busybox", "sh", "-c", script)).split("\n");
     expect(lines[0]).toMatch(/^\d+\.\d+\.\d+\.\d+\/\d+$/);
     expect(lines[1]).toBe("1");

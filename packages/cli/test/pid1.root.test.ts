@@ -56,8 +56,18 @@ describe.skipIf(notRoot)("PID 1 (needs root)", () => {
     await ctr.background(["--name", "supervised"], supervisor);
     await ctr.wrote("supervised", "web up");
     await ctr.wrote("supervised", "db up");
-    expect(await ctr.call(["stop", "-t", "60", "supervised"])).toEqual({ status: 0, stdout: "supervised\n", stderr: "" });
-    expect((await ctr.say("logs", "supervised")).split("\n").toSorted()).toEqual(["all stopped", "db stopped", "db up", "web stopped", "web up"]);
+    expect(await ctr.call(["stop", "-t", "60", "supervised"])).toEqual({
+      status: 0,
+      stdout: "supervised\n",
+      stderr: "",
+    });
+    expect((await ctr.say("logs", "supervised")).split("\n").toSorted()).toEqual([
+      "all stopped",
+      "db stopped",
+      "db up",
+      "web stopped",
+      "web up",
+    ]);
     expect(await ctr.say("inspect", "-f", "{{.State.ExitCode}}", "supervised")).toBe("0");
   });
 

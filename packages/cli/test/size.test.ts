@@ -20,7 +20,10 @@ const read = [
 for (const { text, is, why } of read)
   test(`${JSON.stringify(text.slice(0, 12))}: ${why}`, () => {
     if (is !== undefined) expect(parseSize(text, "--memory")).toBe(is);
-    else expect(() => parseSize(text, "--memory")).toThrow(expect.objectContaining({ exitCode: 125, message: expect.stringContaining("for --memory: write a size") }));
+    else
+      expect(() => parseSize(text, "--memory")).toThrow(
+        expect.objectContaining({ exitCode: 125, message: expect.stringContaining("for --memory: write a size") }),
+      );
   });
 
 const shown = [

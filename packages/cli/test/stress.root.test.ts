@@ -13,7 +13,11 @@ describe.skipIf(notRoot)("many runs leave nothing (needs root)", { timeout: 300_
   test("1000 runs in a row of one process", async () => {
     using engine = openEngine({ root: ctr.root });
     for (let run = 0; run < 1000; run++) {
-      const { id } = await engine.containers.create({ image: "busybox", network: "none", command: ["sh", "-c", `exit ${run % 200}`] });
+      const { id } = await engine.containers.create({
+        image: "busybox",
+        network: "none",
+        command: ["sh", "-c", `exit ${run % 200}`],
+      });
       const { attachment } = await engine.containers.start(id);
       expect(exitCode((await attachment.ended())!)).toBe(run % 200);
       attachment.close();
@@ -24,7 +28,11 @@ describe.skipIf(notRoot)("many runs leave nothing (needs root)", { timeout: 300_
 
   test("200 runs in a row, a process each, with the default network", async () => {
     for (let run = 0; run < 200; run++)
-      expect(await ctr.call(["run", "--rm", "busybox", "sh", "-c", `echo ${run}; exit ${run}`])).toEqual({ status: run, stdout: `${run}\n`, stderr: "" });
+      expect(await ctr.call(["run", "--rm", "busybox", "sh", "-c", `echo ${run}; exit ${run}`])).toEqual({
+        status: run,
+        stdout: `${run}\n`,
+        stderr: "",
+      });
     await ctr.removeContainers(); // and the bridge, which housekeeping keeps for the next container
     expect(await ctr.traces.left()).toEqual([]);
   });
@@ -37,7 +45,11 @@ describe.skipIf(notRoot)("many runs leave nothing (needs root)", { timeout: 300_
     for (let run = 0; run < 200; run++) {
       // Every eighth has a terminal-less input, every second a network: what is held differs.
       const flags = [...(run % 2 === 0 ? ["--network", "none"] : ["-p", "0:80"]), ...(run % 8 === 0 ? ["-i"] : [])];
-      const child = spawn(execPath, ["--", program, "--root", ctr.root, "run", "--rm", ...flags, "busybox", "sh", "-c", "echo x; sleep 0.05"], { stdio: "ignore" });
+      const child = spawn(
+        execPath,
+        ["--", program, "--root", ctr.root, "run", "--rm", ...flags, "busybox", "sh", "-c", "echo x; sleep 0.05"],
+        { stdio: "ignore" },
+      );
       const ended = once(child, "exit");
       const timer = setTimeout(() => child.kill("SIGKILL"), random() * life);
       await ended;
@@ -45,7 +57,8 @@ describe.skipIf(notRoot)("many runs leave nothing (needs root)", { timeout: 300_
     }
     // A container may outlive the command that started it; it ends by itself and nobody stops it.
     using engine = openEngine({ root: ctr.root });
-    for (const { id, state } of await engine.containers.list()) if (state === "running") await engine.containers.wait(id);
+    for (const { id, state } of await engine.containers.list())
+      if (state === "running") await engine.containers.wait(id);
     expect((await ctr.call(["run", "--rm", "busybox", "echo", "still runs"])).stdout).toBe("still runs\n");
     await engine.housekeeping({ network: true });
     expect(await ctr.traces.left()).toEqual([]);

@@ -4,7 +4,13 @@ import { Failure } from "../src/failure.ts";
 import { table } from "../src/table.ts";
 import { fillTemplate, formatRows } from "../src/template.ts";
 
-const document = { Name: "/web", State: { Pid: 7, Running: true }, Labels: { "a.b": "c" }, Ports: ["80", "443"], None: null };
+const document = {
+  Name: "/web",
+  State: { Pid: 7, Running: true },
+  Labels: { "a.b": "c" },
+  Ports: ["80", "443"],
+  None: null,
+};
 
 const cases = [
   { template: "{{.Name}}", is: "/web", why: "a field" },
@@ -32,7 +38,10 @@ for (const { template, is, why } of cases)
   });
 
 test("whatever the template is, it is filled or refused", () => {
-  const part = fc.oneof(fc.constantFrom("{{", "}}", ".", "json ", "index ", '"', "\\", "Name", "State", " ", "1"), fc.string());
+  const part = fc.oneof(
+    fc.constantFrom("{{", "}}", ".", "json ", "index ", '"', "\\", "Name", "State", " ", "1"),
+    fc.string(),
+  );
   fc.assert(
     fc.property(fc.array(part), (parts) => {
       try {
@@ -50,11 +59,23 @@ const rows = [
 ];
 test("rows: each by a template, as JSON, as a table with headings", () => {
   expect(formatRows("{{.Names}}={{.State}}", rows, table)).toBe("web=running\ndatabase=exited\n");
-  expect(formatRows("json", rows, table)).toBe('{"Names":"web","State":"running"}\n{"Names":"database","State":"exited"}\n');
-  expect(formatRows("table {{.Names}}\\t{{.State}}", rows, table)).toBe("NAMES      STATE\nweb        running\ndatabase   exited\n");
+  expect(formatRows("json", rows, table)).toBe(
+    '{"Names":"web","State":"running"}\n{"Names":"database","State":"exited"}\n',
+  );
+  expect(formatRows("table {{.Names}}\\t{{.State}}", rows, table)).toBe(
+    "NAMES      STATE\nweb        running\ndatabase   exited\n",
+  );
   expect(formatRows("table {{.RunningFor}}", [], table)).toBe("RUNNING FOR\n");
 });
 
 test("a table: three blanks between, none at the end, escape sequences made visible", () => {
-  expect(table(["A", "B"], [["1", ""], ["\u001b[2J", "x"]])).toBe("A           B\n1\n\\u001b[2J   x\n");
+  expect(
+    table(
+      ["A", "B"],
+      [
+        ["1", ""],
+        ["\u001b[2J", "x"],
+      ],
+    ),
+  ).toBe("A           B\n1\n\\u001b[2J   x\n");
 });

@@ -17,10 +17,21 @@ describe.skipIf(notRoot || noTmux !== false)(`a terminal${why}`, () => {
   }
 
   const shell = ["run", "-it", "--rm", "--network", "none", "-e", "PS1=> ", "busybox", "sh"];
-  const untilSize = (size: string): string => `while [ "$(stty size)" != "${size}" ]; do :; done; echo "now $((1)) ${size}"`;
+  const untilSize = (size: string): string =>
+    `while [ "$(stty size)" != "${size}" ]; do :; done; echo "now $((1)) ${size}"`;
 
   test("run -it: the size of the caller's terminal from the start, and each change of it", async () => {
-    await using terminal = await open("run", "-it", "--rm", "--network", "none", "busybox", "sh", "-c", `stty size; ${untilSize("30 100")}; ${untilSize("20 60")}`);
+    await using terminal = await open(
+      "run",
+      "-it",
+      "--rm",
+      "--network",
+      "none",
+      "busybox",
+      "sh",
+      "-c",
+      `stty size; ${untilSize("30 100")}; ${untilSize("20 60")}`,
+    );
     await terminal.shows(/^24 80$/m);
     await terminal.resize({ columns: 100, rows: 30 });
     await terminal.shows(/^now 1 30 100$/m);
@@ -52,14 +63,35 @@ describe.skipIf(notRoot || noTmux !== false)(`a terminal${why}`, () => {
   });
 
   test("run -it: killed from outside, the terminal comes back all the same", async () => {
-    await using terminal = await open("run", "-it", "--rm", "--network", "none", "--name", "victim", "busybox", "sh", "-c", "echo ready; cat");
+    await using terminal = await open(
+      "run",
+      "-it",
+      "--rm",
+      "--network",
+      "none",
+      "--name",
+      "victim",
+      "busybox",
+      "sh",
+      "-c",
+      "echo ready; cat",
+    );
     await terminal.shows(/^ready$/m);
     await ctr.say("kill", "victim");
     await terminal.shows(/^status 137\nrestored\nover$/m);
   });
 
   test("run without -t: Ctrl-C is the command's, which hands the signal over", async () => {
-    await using terminal = await open("run", "--rm", "--network", "none", "busybox", "sh", "-c", "trap 'exit 9' INT; echo ready; while :; do sleep 0.1; done");
+    await using terminal = await open(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "busybox",
+      "sh",
+      "-c",
+      "trap 'exit 9' INT; echo ready; while :; do sleep 0.1; done",
+    );
     await terminal.shows(/^ready$/m);
     await terminal.type("C-c");
     await terminal.shows(/status 9\nrestored\nover$/m);
@@ -67,7 +99,16 @@ describe.skipIf(notRoot || noTmux !== false)(`a terminal${why}`, () => {
 
   test("exec -it: size, change of it, Ctrl-C, exit code", async () => {
     await ctr.start("--name", "box");
-    await using terminal = await open("exec", "-it", "-e", "PS1=> ", "box", "sh", "-c", `stty size; ${untilSize("30 100")}; exec sh`);
+    await using terminal = await open(
+      "exec",
+      "-it",
+      "-e",
+      "PS1=> ",
+      "box",
+      "sh",
+      "-c",
+      `stty size; ${untilSize("30 100")}; exec sh`,
+    );
     await terminal.shows(/^24 80$/m);
     await terminal.resize({ columns: 100, rows: 30 });
     await terminal.shows(/^now 1 30 100$[^]*^> /m);

@@ -12,7 +12,25 @@ export class Terminal implements AsyncDisposable {
   static async open(script: string, size: { columns: number; rows: number }): Promise<Terminal> {
     const terminal = new Terminal();
     const { columns, rows } = size;
-    await terminal.#tmux("-f", "/dev/null", "new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, script, ";", "set", "remain-on-exit", "on", ";", "set", "status", "off");
+    await terminal.#tmux(
+      "-f",
+      "/dev/null",
+      "new-session",
+      "-d",
+      "-x",
+      `${columns}`,
+      "-y",
+      `${rows}`,
+      script,
+      ";",
+      "set",
+      "remain-on-exit",
+      "on",
+      ";",
+      "set",
+      "status",
+      "off",
+    );
     return terminal;
   }
 

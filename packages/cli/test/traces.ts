@@ -36,7 +36,8 @@ export class Traces {
   /** All that is left once the monitors have tidied up, a line each. */
   async left(): Promise<string[]> {
     const tidying = new RegExp(`${this.#root}\\0container\\0cleanup\\0`);
-    while (pids().some((pid) => linesOf(`/proc/${pid}/cmdline`).some((line) => tidying.test(line)))) await setImmediate();
+    while (pids().some((pid) => linesOf(`/proc/${pid}/cmdline`).some((line) => tidying.test(line))))
+      await setImmediate();
     return [
       ...this.#files().filter((path) => !this.#before.has(path)),
       ...this.#records(),
@@ -76,7 +77,9 @@ export class Traces {
     const trees = readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}/ctr`);
     const found = ["/sys/fs/cgroup/ctr", ...trees].filter((directory) => existsSync(directory));
     return found.flatMap((directory) =>
-      readdirSync(directory).filter((name) => this.#ids.has(name)).map((name) => `${directory}/${name}`),
+      readdirSync(directory)
+        .filter((name) => this.#ids.has(name))
+        .map((name) => `${directory}/${name}`),
     );
   }
 
@@ -86,7 +89,9 @@ export class Traces {
       text.includes(`${this.#root}/`) || this.#ids.has(/\/ctr\/([0-9a-f]{64})/.exec(text)?.[1] ?? "");
     return pids()
       .filter((pid) => !linesOf(`/proc/${pid}/status`).some((line) => line.startsWith("State:\tZ"))) // its parent's to reap
-      .filter((pid) => [...linesOf(`/proc/${pid}/cgroup`), ...linesOf(`/proc/${pid}/mountinfo`), ...openFiles(pid)].some(isOurs))
+      .filter((pid) =>
+        [...linesOf(`/proc/${pid}/cgroup`), ...linesOf(`/proc/${pid}/mountinfo`), ...openFiles(pid)].some(isOurs),
+      )
       .map((pid) => `process ${pid}: ${linesOf(`/proc/${pid}/cmdline`).join(" ").replaceAll("\0", " ")}`);
   }
 

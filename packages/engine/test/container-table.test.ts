@@ -60,7 +60,9 @@ test("all: newest first, of the states asked for", () => {
 test("a state directory that cannot be one says which and why", () => {
   const file = join(temporaryDirectory(), "file");
   writeFileSync(file, "");
-  expect(() => openDatabase(file)).toThrow(expect.objectContaining({ code: "ERR_ENGINE_STATE", message: expect.stringContaining(file) }));
+  expect(() => openDatabase(file)).toThrow(
+    expect.objectContaining({ code: "ERR_ENGINE_STATE", message: expect.stringContaining(file) }),
+  );
   const root = temporaryDirectory();
   writeFileSync(join(root, "ctr.db"), "this is no database, whatever its name says\n".repeat(100));
   expect(() => openDatabase(root)).toThrow(/cannot be opened: file is not a database/);

@@ -9,7 +9,12 @@ import { notRoot, temporaryEngine } from "./temporary-engine.ts";
 
 describe.skipIf(notRoot)("containers (needs root)", () => {
   const { engine } = notRoot ? { engine: undefined as never } : temporaryEngine();
-  const shell = (script: string, o: CreateOptions = {}): CreateOptions => ({ image: "busybox", network: "none", command: ["sh", "-c", script], ...o });
+  const shell = (script: string, o: CreateOptions = {}): CreateOptions => ({
+    image: "busybox",
+    network: "none",
+    command: ["sh", "-c", script],
+    ...o,
+  });
 
   async function start(o: CreateOptions): Promise<string> {
     const { id } = await engine.containers.create(o);
@@ -53,8 +58,16 @@ describe.skipIf(notRoot)("containers (needs root)", () => {
   const refusals = [
     { options: { image: "nothing" }, is: { code: "ERR_IMAGE_NOT_FOUND" }, why: "no such image" },
     { options: shell("", { name: "a/b" }), is: { code: "ERR_ENGINE_NAME", exitCode: 125 }, why: "no name" },
-    { options: shell("", { workdir: "relative" }), is: { code: "ERR_ENGINE_OPTION", exitCode: 125 }, why: "not absolute" },
-    { options: shell("", { stopSignal: "SIGNOTHING" }), is: { code: "ERR_ENGINE_OPTION", exitCode: 125 }, why: "no signal" },
+    {
+      options: shell("", { workdir: "relative" }),
+      is: { code: "ERR_ENGINE_OPTION", exitCode: 125 },
+      why: "not absolute",
+    },
+    {
+      options: shell("", { stopSignal: "SIGNOTHING" }),
+      is: { code: "ERR_ENGINE_OPTION", exitCode: 125 },
+      why: "no signal",
+    },
     { options: { rootfs: "/no/such/root", command: ["x"] }, is: { code: "ERR_ENGINE_OPTION" }, why: "no directory" },
     { options: { rootfs: "/usr" }, is: { code: "ERR_ENGINE_NO_COMMAND" }, why: "nothing to run" },
   ] as const;
@@ -67,7 +80,10 @@ describe.skipIf(notRoot)("containers (needs root)", () => {
   test("what a start refuses leaves the container as it was, with the reason in its record", async () => {
     const { id } = await engine.containers.create({ image: "busybox", network: "none", command: ["no-such-program"] });
     await expect(engine.containers.start(id)).rejects.toMatchObject({ exitCode: 127 });
-    expect(await engine.containers.get(id)).toMatchObject({ state: "created", error: expect.stringContaining("no-such-program") });
+    expect(await engine.containers.get(id)).toMatchObject({
+      state: "created",
+      error: expect.stringContaining("no-such-program"),
+    });
     await engine.containers.remove(id);
   });
 
@@ -76,8 +92,18 @@ describe.skipIf(notRoot)("containers (needs root)", () => {
       for await (const { log } of engine.containers.logs(id, { follow: true })) if (log === "ready\n") return;
     };
     const rows = [
-      { script: "echo ready; while :; do sleep 0.1; done", init: false, seconds: 0, is: { killed: true, ignoresSignal: true } },
-      { script: "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done", init: false, seconds: 60, is: { killed: false, ignoresSignal: false } },
+      {
+        script: "echo ready; while :; do sleep 0.1; done",
+        init: false,
+        seconds: 0,
+        is: { killed: true, ignoresSignal: true },
+      },
+      {
+        script: "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done",
+        init: false,
+        seconds: 60,
+        is: { killed: false, ignoresSignal: false },
+      },
       { script: "echo ready; exec sleep 1000", init: true, seconds: 60, is: { killed: false, ignoresSignal: false } },
     ];
     for (const { script, init, seconds, is } of rows) {
@@ -99,7 +125,11 @@ describe.skipIf(notRoot)("containers (needs root)", () => {
       await engine.containers.create({ ...options, name: "kept", autoRemove: true });
       await engine.containers.create({ ...options, name: "abandoned", autoRemove: true, startsAtOnce: true });
       process.kill(process.pid, "SIGKILL");`;
-    const child = spawn(process.execPath, ["--conditions=ctr-source", "--no-warnings", "--input-type=module", "-e", program, root], { cwd: import.meta.dirname });
+    const child = spawn(
+      process.execPath,
+      ["--conditions=ctr-source", "--no-warnings", "--input-type=module", "-e", program, root],
+      { cwd: import.meta.dirname },
+    );
     await once(child, "exit");
     using other = openEngine({ root });
     expect((await other.containers.list()).map(({ name }) => name).toSorted()).toEqual(["abandoned", "kept"]);

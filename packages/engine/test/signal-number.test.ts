@@ -19,5 +19,8 @@ const cases = [
 for (const { signal, is, why } of cases)
   test(`${JSON.stringify(signal)}: ${why}`, () => {
     if (is !== undefined) expect(signalNumber(signal)).toBe(is);
-    else expect(() => signalNumber(signal)).toThrow(expect.objectContaining({ code: "ERR_ENGINE_OPTION", message: `Invalid signal: ${signal}` }));
+    else
+      expect(() => signalNumber(signal)).toThrow(
+        expect.objectContaining({ code: "ERR_ENGINE_OPTION", message: `Invalid signal: ${signal}` }),
+      );
   });
