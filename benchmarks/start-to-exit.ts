@@ -19,7 +19,7 @@ import {
   plainProcess,
   unshare,
 } from "./contestants.ts";
-import { enterPrivateNamespace, strayControllers } from "./private-namespace.ts";
+import { enterPrivateNamespaces, strayControllers } from "./private-namespaces.ts";
 import { describeMachine, type Report, readReport, show, writeReport } from "./report.ts";
 import { type Contestant, compete } from "./rounds.ts";
 import { compile, startStopwatch } from "./stopwatch.ts";
@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
 
 if (process.getuid?.() !== 0)
   throw new Error("containers are started as root here, so that all contestants can do the same");
-const outside = enterPrivateNamespace();
+const outside = enterPrivateNamespaces();
 if (outside !== undefined) process.exitCode = outside;
 else await benchmark();
 

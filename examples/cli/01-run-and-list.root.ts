@@ -5,30 +5,15 @@ import { join } from "node:path";
 
 // A state directory of its own; without --root it is the usual place.
 const root = mkdtempSync(join(tmpdir(), "ctr-example-"));
-const ctr = (...args: string[]): string =>
-  execFileSync("npx", ["ctr", "--root", root, ...args], { encoding: "utf8" }).trim();
+const ctr = (line: string): string =>
+  execFileSync("npx", ["ctr", "--root", root, ...line.split(" ")], { encoding: "utf8" }).trim();
 
-ctr("image", "from-host", "--tag", "busybox", "busybox");
-console.log(
-  ctr(
-    "run",
-    "--rm",
-    "--network",
-    "none",
-    "-h",
-    "box",
-    "-e",
-    "WHO=me",
-    "busybox",
-    "sh",
-    "-c",
-    "echo $WHO on $(hostname) as $$",
-  ),
-);
-ctr("create", "--name", "later", "busybox", "true");
-console.log(ctr("ps", "-a", "--format", "{{.Names}}: {{.Status}}"));
+ctr("image from-host --tag busybox busybox");
+console.log(ctr("run --rm --network none -h box busybox hostname"));
+ctr("create --name later busybox true");
+console.log(ctr("ps -a --format {{.Names}}:{{.Status}}"));
 
-ctr("rm", "later");
+ctr("rm later");
 rmSync(root, { recursive: true });
-// prints: me on box as 1
-// prints: later: Created
+// prints: box
+// prints: later:Created

@@ -12,13 +12,19 @@ if (version[0] < 22 || (version[0] === 22 && version[1] < 18)) {
   process.exit(125);
 }
 // Compiled once, not by every command. Beside the program and never in the temporary directory, which is Node's own
-// choice: whoever can write there could hand this process code. Where it cannot be written nothing is lost.
+// choice, and for nobody else to enter: whoever can write there could hand this process code.
 var builtin = process.getBuiltinModule;
-var here = builtin("node:fs").realpathSync(process.argv[1]);
-builtin("node:module").enableCompileCache(builtin("node:path").join(here, "../../dist/compile-cache"));
+var cache = builtin("node:path").join(builtin("node:fs").realpathSync(process.argv[1]), "../../dist/compile-cache");
+try {
+  builtin("node:fs").mkdirSync(cache, { recursive: true, mode: 448 }); // 0700
+  builtin("node:module").enableCompileCache(cache);
+} catch (_error) {
+  // The program belongs to somebody else: it works without.
+}
 
 import("../dist/bundle/ctr.js").catch(function (error) {
-  if (error && error.code === "ERR_MODULE_NOT_FOUND") console.error("ctr is not built yet: run `npm run build` in the repository");
+  if (error && error.code === "ERR_MODULE_NOT_FOUND")
+    console.error("ctr is not built yet: run `npm run build` in the repository");
   else console.error(error);
   process.exit(125);
 });

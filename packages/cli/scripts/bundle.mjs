@@ -1,5 +1,5 @@
 // A few files instead of a hundred modules: half of a short command's time is loading.
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { builtins } from "./builtins.mjs";
@@ -28,8 +28,11 @@ await build({
 
 // Where the bundled loader of @ctr/kernel looks.
 mkdirSync(`${root}dist/build`, { recursive: true });
-for (const name of ["ctr_kernel.node", "ctr-init"])
-  copyFileSync(`${root}../kernel/build/${name}`, `${root}dist/build/${name}`);
+for (const name of ["ctr_kernel.node", "ctr-init"]) {
+  // Renamed into place: to write into a file that a running command has mapped would kill it (SIGBUS).
+  copyFileSync(`${root}../kernel/build/${name}`, `${root}dist/build/${name}.new`);
+  renameSync(`${root}dist/build/${name}.new`, `${root}dist/build/${name}`);
+}
 
 // What Node remembered about the files of before (bin/ctr.js).
 rmSync(`${root}dist/compile-cache`, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEngine } from "@ctr/engine";
 import { execa } from "execa";
@@ -48,7 +48,12 @@ export class Ctr {
       ...(env === undefined ? {} : { env }),
       ...(cwd === undefined ? {} : { cwd }),
     });
-    return { status: done.exitCode ?? -1, stdout: String(done.stdout), stderr: String(done.stderr) };
+    if (done.exitCode === undefined && done.signal === undefined) throw done; // it could not be started at all
+    return {
+      status: done.exitCode ?? 128 + constants.signals[done.signal!],
+      stdout: String(done.stdout),
+      stderr: String(done.stderr),
+    };
   }
 
   /** What a call that must work prints, without the last line feed. */

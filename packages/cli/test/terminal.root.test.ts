@@ -36,7 +36,7 @@ describe.skipIf(notRoot || noTmux !== false)(`a terminal${why}`, () => {
     await terminal.resize({ columns: 100, rows: 30 });
     await terminal.shows(/^now 1 30 100$/m);
     await terminal.resize({ columns: 60, rows: 20 });
-    await terminal.shows(/^now 1 20 60$[^]*^status 0$\n^restored$/m);
+    await terminal.shows(/^now 1 20 60$[\s\S]*^status 0$\n^restored$/m);
   });
 
   test("run -it: keys go to the program, Ctrl-C too; its exit code and the terminal come back", async () => {
@@ -111,7 +111,7 @@ describe.skipIf(notRoot || noTmux !== false)(`a terminal${why}`, () => {
     );
     await terminal.shows(/^24 80$/m);
     await terminal.resize({ columns: 100, rows: 30 });
-    await terminal.shows(/^now 1 30 100$[^]*^> /m);
+    await terminal.shows(/^now 1 30 100$[\s\S]*^> /m);
     await terminal.type("exit 7", "Enter");
     await terminal.shows(/^status 7\nrestored\nover$/m);
     await ctr.say("rm", "-f", "box");

@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { execa } from "execa";
 
 /** Why a test that needs a terminal does not run, or false. */
@@ -7,7 +9,7 @@ export const noTmux: string | false = spawnSync("tmux", ["-V"]).status === 0 ? f
 
 /** A terminal of a given size, with a shell script in it, played and read from outside. */
 export class Terminal implements AsyncDisposable {
-  readonly #socket = `ctr-test-${randomUUID()}`;
+  readonly #directory = mkdtempSync(join(tmpdir(), "ctr-cli-tmux-"));
 
   static async open(script: string, size: { columns: number; rows: number }): Promise<Terminal> {
     const terminal = new Terminal();
@@ -35,7 +37,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   async #tmux(...args: string[]): Promise<string> {
-    const { stdout } = await execa("tmux", ["-L", this.#socket, ...args]);
+    const { stdout } = await execa("tmux", ["-S", join(this.#directory, "socket"), ...args]);
     return stdout;
   }
 
@@ -58,5 +60,6 @@ export class Terminal implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tmux("kill-server").catch(() => undefined);
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

@@ -18,7 +18,10 @@ export interface HostImageRequest {
  *
  * @throws {HostImageError} for programs that are not there
  */
-export async function imageFromHost(context: Context, request: HostImageRequest): Promise<{ readonly id: Digest; readonly label: string }> {
+export async function imageFromHost(
+  context: Context,
+  request: HostImageRequest,
+): Promise<{ readonly id: Digest; readonly label: string }> {
   const image = await assemble(request);
   const id = await store(context, image, request);
   return { id, label: image.config.config?.Labels?.["org.ctr.from-host"] ?? "programs" };
@@ -34,7 +37,10 @@ async function store(context: Context, image: HostImage, o: HostImageRequest): P
 }
 
 async function add({ store }: Context, image: HostImage, config: Uint8Array, o: HostImageRequest): Promise<void> {
-  const chains = chainIds(image.layers.map((layer) => layer.diffId), (text) => createHash("sha256").update(text).digest("hex"));
+  const chains = chainIds(
+    image.layers.map((layer) => layer.diffId),
+    (text) => createHash("sha256").update(text).digest("hex"),
+  );
   const layers: Descriptor[] = [];
   for (const [index, layer] of image.layers.entries()) {
     // Level 1: these bytes stay on this machine, and the first minute counts.
@@ -64,11 +70,15 @@ function assemble(o: HostImageRequest): Promise<HostImage> {
   const [only] = o.programs.length === 1 && (o.data ?? []).length === 0 ? o.programs : [];
   if (only === "busybox") return busyboxImage(signal);
   if (only === "node") return nodeImage(signal);
-  return hostImage({ programs: o.programs, ...(o.data === undefined ? {} : { data: o.data }), defaults: defaultsFor(o.programs), ...signal });
+  return hostImage({
+    programs: o.programs,
+    ...(o.data === undefined ? {} : { data: o.data }),
+    defaults: defaultsFor(o.programs),
+    ...signal,
+  });
 }
 
 function defaultsFor(programs: readonly string[]): NonNullable<ImageConfig["config"]> {
   const [first] = programs;
   return { ...(first === undefined ? {} : { Cmd: [first] }), Labels: { "org.ctr.from-host": "programs" } };
 }
-

@@ -42,6 +42,24 @@ static bool is_dots(const char *name)
 	return text_equal(name, ".") || text_equal(name, "..");
 }
 
+static int empty_directory(int top);
+
+/*
+ * A directory that comes from a lower layer of an overlay cannot be renamed (EXDEV). It is emptied where it
+ * is: one fd and one frame a level, which ends with EMFILE long before the stack does.
+ */
+static long remove_in_place(int directory, const char *name)
+{
+	int child = open_child(directory, name);
+	long error;
+
+	if (child < 0)
+		return child;
+	error = empty_directory(child);
+	sys_close(child);
+	return error < 0 ? error : sys3(__NR_unlinkat, directory, name, AT_REMOVEDIR);
+}
+
 static long lift(struct visitor *visitor, int directory, const char *name)
 {
 	char lifted[32] = ".ctr-";
@@ -51,7 +69,7 @@ static long lift(struct visitor *visitor, int directory, const char *name)
 		number_text(lifted + 5, ++visitor->lifted);
 		error = sys5(__NR_renameat2, directory, name, visitor->top, lifted, RENAME_NOREPLACE);
 	} while (error == -EEXIST);
-	return error;
+	return error == -EXDEV ? remove_in_place(directory, name) : error;
 }
 
 /*
@@ -60,7 +78,7 @@ static long lift(struct visitor *visitor, int directory, const char *name)
  */
 static int remove_entries(struct visitor *visitor, int directory)
 {
-	char buffer[8192] __attribute__((aligned(8)));
+	char buffer[2048] __attribute__((aligned(8)));
 
 	for (;;) {
 		long size, at = 0;

@@ -100,10 +100,12 @@ static long configure(int context, const char *option)
 
 int create_mount(struct walker *walker, const struct step_mount *step)
 {
-	long context = sys2(__NR_fsopen, step->type, FSOPEN_CLOEXEC);
-	long result = 0;
+	long context, result = 0;
 	const char *call = "fsconfig";
 
+	if (needs_one_string(step))
+		return create_overlay_by_string(walker, step);
+	context = sys2(__NR_fsopen, step->type, FSOPEN_CLOEXEC);
 	if (context < 0)
 		return failed(walker, "fsopen", step->type, context);
 	if (*step->source != '\0')

@@ -47,6 +47,10 @@ int open_target(struct walker *walker, u64 tree, const char *path, u64 missing);
 /* step_mount.c: the fd of a new file system that is mounted nowhere yet, or what failed() returned */
 int create_mount(struct walker *walker, const struct step_mount *step);
 
+/* overlay_string.c: must the layers of this overlay travel as one long text? Then the same as create_mount() */
+bool needs_one_string(const struct step_mount *step);
+int create_overlay_by_string(struct walker *walker, const struct step_mount *step);
+
 /* remove.c: removes `name` in `parent` and all below; `keep` leaves the directory itself. 0 or minus errno. */
 int remove_tree(int parent, const char *name, bool keep);
 

@@ -14,7 +14,7 @@ const compiler = process.env.CC || "cc";
 const warnings = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"];
 
 const interpreter = readdirSync(native).filter(
-  (name) => /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c"].includes(name),
+  (name) => /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c", "overlay_string.c"].includes(name),
 );
 const addonOnly = ["addon.c", "spawn.c", "watch.c"];
 const initOnly = ["start.S", "init.c", "monitor.c", "attach.c", "log.c", "clock.c"];

@@ -33,6 +33,10 @@ function failureOf(action: () => unknown): unknown {
   return undefined;
 }
 
+/** The exit file is the last that a monitor writes; its directory may go then. */
+const hasEnded = (directory: string): Promise<void> =>
+  expect.poll(() => existsSync(join(directory, "exit")), { timeout: 20_000, interval: 5 }).toBe(true);
+
 const parentOf = (pid: number): number =>
   Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
 
@@ -136,13 +140,14 @@ describe.skipIf(notRoot)("how it ended", () => {
       steps: plan({ do: "barrier", name: startBarrier }, { do: "exec", argv: ["/nowhere"], env: [] }),
     });
     await expect(starting).rejects.toMatchObject({ code: "ERR_KERNEL_ENOENT", syscall: "execve" });
+    await hasEnded(directory);
   });
 
   test("nobody listens any more: ECONNREFUSED; nobody ever did: ENOENT", async () => {
     const { directory } = await runMonitored(shell("exit 0"));
     // The monitor's last word comes a moment before it closes the socket.
     const refused = expect.objectContaining({ code: "ERR_KERNEL_ECONNREFUSED" });
-    await expect.poll(() => failureOf(() => new Attachment(directory).close())).toEqual(refused);
+    await expect.poll(() => failureOf(() => new Attachment(directory).close()), { timeout: 20_000 }).toEqual(refused);
     const missing = expect.objectContaining({ code: "ERR_KERNEL_ENOENT" });
     expect(failureOf(() => new Attachment(temporaryDirectory()))).toEqual(missing);
   });
@@ -327,9 +332,10 @@ describe.skipIf(notRoot)("on its own", () => {
   test("20 containers: no fd and no zombie in the process that started them", async () => {
     const once = async (): Promise<void> => void (await runMonitored(shell("exit 0"), { timing: true }));
     const failing = async (): Promise<void> => {
+      const directory = temporaryDirectory();
       const options = {
         namespaces: [],
-        directory: temporaryDirectory(),
+        directory,
         terminal: false,
         input: false,
         logLimit: 0,
@@ -337,6 +343,7 @@ describe.skipIf(notRoot)("on its own", () => {
       await startMonitored({ ...options, steps: plan({ do: "exec", argv: ["/nowhere"], env: [] }) }).catch(
         (error: unknown) => expect(isKernelError(error)).toBe(true),
       );
+      await hasEnded(directory);
     };
     await once();
     const open = (): number => readdirSync("/proc/self/fd").length;
@@ -357,8 +364,8 @@ describe.skipIf(notRoot)("on its own", () => {
       await failing();
     }
     // A monitor ends a moment after it has told how its container ended.
-    await expect.poll(zombies).toBe(0);
+    await expect.poll(zombies, { timeout: 20_000 }).toBe(0);
     // HeldProcess of the fixture: one fd a round, given back when the test ends.
-    await expect.poll(() => open() - before).toBeLessThanOrEqual(20);
+    await expect.poll(() => open() - before, { timeout: 20_000 }).toBeLessThanOrEqual(20);
   });
 });

@@ -63,7 +63,9 @@ test.skipIf(notRoot)("a directory that is moved while it is removed leads nowher
   // The removal has begun, and is far from its end: it has lifted the big directory to its top.
   let half: string | undefined;
   while (half === undefined) {
-    half = readdirSync(join(host, "rootfs/a")).find((name) => name.startsWith(".ctr-") && isHalfEmpty(join(host, "rootfs/a", name), files));
+    half = readdirSync(join(host, "rootfs/a")).find(
+      (name) => name.startsWith(".ctr-") && isHalfEmpty(join(host, "rootfs/a", name), files),
+    );
     await new Promise(setImmediate);
   }
   renameSync(join(host, "rootfs/a", half), join(host, "rootfs/moved"));

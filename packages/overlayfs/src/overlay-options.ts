@@ -32,7 +32,7 @@ export interface Overlay {
  * The fsconfig(2) options of an overlay mount.
  *
  * @throws {OverlayfsError} `ERR_OVERLAYFS_DEPTH` over 500 layers; `ERR_OVERLAYFS_PAGE` when an older kernel
- *   cannot take that many: the short links of `l/` make room for about 60
+ *   cannot take that many: the short links of `l/` make room for about 60, and it needs an `upper`
  * @see Linux Documentation/filesystems/overlayfs.rst, "Multiple lower layers"
  */
 export function overlayOptions(overlay: Overlay): string[] {

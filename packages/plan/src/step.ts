@@ -28,7 +28,7 @@ export type Propagation = "keep" | "private" | "shared" | "slave" | "unbindable"
  */
 export type Tree = "host" | "rootfs";
 
-/** What to make when a mount target does not exist. `fixed` makes nothing and refuses every symlink on the way. */
+/** What to make when a mount target does not exist. `fixed` makes a directory and refuses every symlink on the way. */
 export type MissingTarget = "directory" | "file" | "refuse" | "fixed";
 
 /** Nanoseconds since the epoch; negative before 1970. */

@@ -43,7 +43,6 @@ export function readLink(overlayRoot: string, cacheId: string): string {
 /**
  * Make the directory of a layer on top of `parents` (cache ids, newest first), with an empty `diff`.
  *
- * @param o.mode  of `diff`, which is the root directory that the layer's readers see; 0755 by default
  * @throws {OverlayfsError} for ids that are no names, or parents without a link
  */
 export async function createLayerDirectory(o: {

@@ -4,17 +4,18 @@ import { readFileSync } from "node:fs";
 const marker = "CTR_BENCHMARK_NAMESPACE";
 
 /**
- * Run this very program again in a mount namespace of its own, so that what it mounts ends with it and every
- * contestant meets the same mounts.
+ * Run this very program again in a mount and a network namespace of its own, so that what it mounts and the bridge
+ * that `ctr` makes end with it, and every contestant meets the same.
  *
  * @returns undefined inside; outside, the exit code of the run inside
  */
-export function enterPrivateNamespace(): number | undefined {
+export function enterPrivateNamespaces(): number | undefined {
   if (process.env[marker] !== undefined) return undefined;
   const command = [
     "--mount",
     "--propagation",
     "private",
+    "--net",
     process.execPath,
     ...process.execArgv,
     ...process.argv.slice(1),
