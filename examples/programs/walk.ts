@@ -1,6 +1,17 @@
 // The main job, from a Dockerfile to a running container and back to nothing: what `npm start` shows.
 import { execFile } from "node:child_process";
-import { appendFileSync, closeSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +28,8 @@ const bold = (text: string): string => (process.stdout.isTTY ? `\u001b[1m${text}
 const say = (text = ""): void => void process.stdout.write(`${text}\n`);
 const title = (text: string): void => say(`\n${bold(text)}`);
 const shortId = (digest: string): string => digest.replace("sha256:", "").slice(0, 12);
-const kilobytes = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const kilobytes = (bytes: number): string =>
+  bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** What containers leave traces in, as it is at one moment. */
 interface Traces {
@@ -33,7 +45,9 @@ function traces(): Traces {
   const processes = list("/proc").filter((name) => /^\d+$/.test(name));
   return {
     mounts: mountTable().map((mount) => mount.target),
-    cgroups: [...trees, "/sys/fs/cgroup/ctr"].flatMap((directory) => list(directory).filter((name) => /^[0-9a-f]{64}$/.test(name))),
+    cgroups: [...trees, "/sys/fs/cgroup/ctr"].flatMap((directory) =>
+      list(directory).filter((name) => /^[0-9a-f]{64}$/.test(name)),
+    ),
     interfaces: [...readFileSync("/proc/net/dev", "utf8").matchAll(/^\s*([^\s:]+):/gm)].map((match) => match[1]!),
     tables: readTables(sendMessages({ protocol: "netfilter", messages: [dumpTables("inet")] })),
     namespaces: processes.flatMap((pid) => link(`/proc/${pid}/ns/net`)),
@@ -62,15 +76,23 @@ async function build(engine: Engine, context: string, args: Readonly<Record<stri
   const began = performance.now();
   const lines: string[] = [];
   for await (const event of engine.build({ context, args, tags: ["node-app"], network: "host" })) {
-    if (event.type === "stepStarted") instruction = `${String(event.step).padStart(2)}/${event.total}  ${event.instruction}`;
+    if (event.type === "stepStarted")
+      instruction = `${String(event.step).padStart(2)}/${event.total}  ${event.instruction}`;
     else if (event.type === "stepFinished") say(showStep(instruction, event));
     else if (event.type === "stepOutput") lines.push(Buffer.from(event.chunk).toString());
-    else if (event.type === "imageFinished") say(`image ${shortId(event.id)}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    else if (event.type === "imageFinished")
+      say(`image ${shortId(event.id)}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
 }
 
-function showStep(instruction: string, { outcome, layer, milliseconds }: Extract<BuildEvent, { type: "stepFinished" }>): string {
-  const made = layer === undefined ? "no file changed" : `layer ${shortId(layer.diffId)}  ${kilobytes(layer.size).padStart(8)}  ${layer.files} ${layer.files === 1 ? "file" : "files"}`;
+function showStep(
+  instruction: string,
+  { outcome, layer, milliseconds }: Extract<BuildEvent, { type: "stepFinished" }>,
+): string {
+  const made =
+    layer === undefined
+      ? "no file changed"
+      : `layer ${shortId(layer.diffId)}  ${kilobytes(layer.size).padStart(8)}  ${layer.files} ${layer.files === 1 ? "file" : "files"}`;
   const how =
     outcome.decision === "metadata"
       ? "no layer: it changes no file"
@@ -85,7 +107,10 @@ async function registry(): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)("npm", ["config", "get", "registry"]);
     const address = stdout.trim();
-    const answer = await fetch(new URL("semver", address), { signal: AbortSignal.timeout(10_000), headers: { accept: "application/vnd.npm.install-v1+json" } });
+    const answer = await fetch(new URL("semver", address), {
+      signal: AbortSignal.timeout(10_000),
+      headers: { accept: "application/vnd.npm.install-v1+json" },
+    });
     return answer.ok ? address : undefined;
   } catch {
     return undefined;
@@ -110,15 +135,23 @@ async function main(): Promise<void> {
   }
 }
 
-async function walk(engine: Engine, scratch: string, context: string): Promise<{ readonly pid: number; readonly during: Traces }> {
+async function walk(
+  engine: Engine,
+  scratch: string,
+  context: string,
+): Promise<{ readonly pid: number; readonly during: Traces }> {
   title("1  A base image out of this machine's Node");
   const base = await engine.images.fromHost({ programs: ["node"], tags: ["node"] });
-  say(`image ${shortId(base.id)} named node, with Node ${process.versions.node}, npm, a shell and the libraries they need`);
+  say(
+    `image ${shortId(base.id)} named node, with Node ${process.versions.node}, npm, a shell and the libraries they need`,
+  );
 
   title("2  The Dockerfile becomes layers");
   const address = await registry();
   if (address === undefined) {
-    say("The npm registry cannot be reached: npm installs the same package from a directory of the base image instead.");
+    say(
+      "The npm registry cannot be reached: npm installs the same package from a directory of the base image instead.",
+    );
     const manifest = join(context, "package.json");
     const offline = "file:/usr/local/lib/node_modules/npm/node_modules/semver";
     writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/"semver": "[^"]*"/, `"semver": "${offline}"`));
@@ -148,7 +181,9 @@ async function walk(engine: Engine, scratch: string, context: string): Promise<{
 
 async function run(engine: Engine, scratch: string): Promise<string> {
   title("6  The image runs in the background");
-  say("ctr run -d --name app -v …/data:/data:ro -p 127.0.0.1::8080 -e GREETING=hello -m 256m --cpus 0.5 --pids-limit 64 node-app");
+  say(
+    "ctr run -d --name app -v …/data:/data:ro -p 127.0.0.1::8080 -e GREETING=hello -m 256m --cpus 0.5 --pids-limit 64 node-app",
+  );
   const data = join(scratch, "data");
   mkdirSync(data);
   writeFileSync(join(data, "note.txt"), "a file of the host\n");
@@ -178,9 +213,12 @@ async function look(engine: Engine, id: string): Promise<number> {
   const theirs = readNamespaces(pid);
   const ours = readNamespaces();
   for (const [type, inode] of Object.entries(theirs))
-    say(`  ${type.padEnd(8)} ${inode}  ${ours[type as keyof typeof ours]}  ${inode === ours[type as keyof typeof ours] ? "shared" : "its own"}`);
+    say(
+      `  ${type.padEnd(8)} ${inode}  ${ours[type as keyof typeof ours]}  ${inode === ours[type as keyof typeof ours] ? "shared" : "its own"}`,
+    );
   say("its limits, as its cgroup has them:");
-  for (const [path, meaning] of limits(id)) say(`  ${path.replace(id, shortId(id).concat("…"))} = ${readFileSync(path, "utf8").trim()}  ${meaning}`);
+  for (const [path, meaning] of limits(id))
+    say(`  ${path.replace(id, shortId(id).concat("…"))} = ${readFileSync(path, "utf8").trim()}  ${meaning}`);
 
   title("8  A stack of layers: overlay2/");
   showOverlay(join(engine.root, "overlay2"), id);
@@ -211,7 +249,10 @@ function showOverlay(root: string, id: string): void {
     if (name === "lower") say(`  lower   ${lower.length} layers below, newest first: ${lower[0]}:…`);
     else if (name === "link") say(`  link    ${readFileSync(join(root, id, name), "utf8")}`);
     else if (name === "merged") say("  merged/ where the container sees them all as one, in its mount namespace alone");
-    else say(`  ${`${name}/`.padEnd(7)} ${name === "diff" ? `what it wrote: ${readdirSync(join(root, id, name)).join(" ") || "nothing yet"}` : "the kernel's"}`);
+    else
+      say(
+        `  ${`${name}/`.padEnd(7)} ${name === "diff" ? `what it wrote: ${readdirSync(join(root, id, name)).join(" ") || "nothing yet"}` : "the kernel's"}`,
+      );
   }
 }
 
@@ -223,9 +264,11 @@ async function use(engine: Engine, id: string): Promise<void> {
   say(`the page at 127.0.0.1, on the published port, is:`);
   for (const line of (await (await fetch(`http://127.0.0.1:${port}/`)).text()).trimEnd().split("\n")) say(`  ${line}`);
   say("ctr exec app sh -c 'cat /data/note.txt; touch /data/x':");
-  for (const line of (await exec(engine, id, ["sh", "-c", "cat /data/note.txt; touch /data/x"])).trimEnd().split("\n")) say(`  ${line}`);
+  for (const line of (await exec(engine, id, ["sh", "-c", "cat /data/note.txt; touch /data/x"])).trimEnd().split("\n"))
+    say(`  ${line}`);
   say("ctr logs -t app:");
-  for await (const entry of engine.containers.logs(id)) process.stdout.write(`  ${entry.time.slice(11, 23)} ${entry.log}`);
+  for await (const entry of engine.containers.logs(id))
+    process.stdout.write(`  ${entry.time.slice(11, 23)} ${entry.log}`);
 }
 
 async function untilLogged(engine: Engine, id: string, word: string): Promise<void> {
@@ -254,7 +297,8 @@ async function end(engine: Engine, id: string): Promise<void> {
 /** Others may be at work on this machine: what counts is what came with the container and is still there. */
 function proveEmpty(before: Traces, during: Traces, pid: number): void {
   const after = traces();
-  const left = (kind: keyof Traces): boolean => during[kind].some((one) => !before[kind].includes(one) && after[kind].includes(one));
+  const left = (kind: keyof Traces): boolean =>
+    during[kind].some((one) => !before[kind].includes(one) && after[kind].includes(one));
   const rows: readonly (readonly [string, boolean])[] = [
     ["mounts", left("mounts")],
     ["cgroups", left("cgroups")],

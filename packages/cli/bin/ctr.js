@@ -22,7 +22,7 @@ try {
   // The program belongs to somebody else: it works without.
 }
 
-import("../dist/bundle/ctr.js").catch(function (error) {
+import("../dist/bundle/ctr.js").catch((error) => {
   if (error && error.code === "ERR_MODULE_NOT_FOUND")
     console.error("ctr is not built yet: run `npm run build` in the repository");
   else console.error(error);

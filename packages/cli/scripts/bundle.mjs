@@ -1,12 +1,13 @@
 // A few files instead of a hundred modules: half of a short command's time is loading.
-import { copyFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { builtins } from "./builtins.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: { ctr: "src/main.ts" },
   outdir: "dist/bundle",
@@ -23,8 +24,13 @@ await build({
   banner: {
     js: 'import { createRequire as ctrRequire } from "node:module"; const require = ctrRequire(import.meta.url);',
   },
+  metafile: true,
   logLevel: "warning",
 });
+
+// Chunks carry a hash of their content in their names: those of the builds before are left.
+const made = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+for (const name of readdirSync(`${root}dist/bundle`)) if (!made.has(name)) rmSync(`${root}dist/bundle/${name}`);
 
 // Where the bundled loader of @ctr/kernel looks.
 mkdirSync(`${root}dist/build`, { recursive: true });

@@ -46,7 +46,10 @@ export function rawMode(): () => void {
 }
 
 /** Connect a terminal's master, which this process has, to its standard streams until the other end closes. */
-export function attachMaster(master: number, interactive: boolean): { readonly closed: Promise<void>; readonly restore: () => void } {
+export function attachMaster(
+  master: number,
+  interactive: boolean,
+): { readonly closed: Promise<void>; readonly restore: () => void } {
   const output = createReadStream("", { fd: master, autoClose: false });
   output.pipe(process.stdout, { end: false });
   const closed = new Promise<void>((resolve) => output.on("error", () => resolve()).on("end", () => resolve())); // EIO is a terminal's end

@@ -8,7 +8,10 @@ import { showSize } from "./size.ts";
  * @param o.live  a terminal is there: the running step's last line of output is shown under it
  * @returns the id of the image
  */
-export async function showBuild(events: AsyncIterable<BuildEvent>, o: { readonly quiet: boolean; readonly live: boolean }): Promise<string> {
+export async function showBuild(
+  events: AsyncIterable<BuildEvent>,
+  o: { readonly quiet: boolean; readonly live: boolean },
+): Promise<string> {
   let id = "";
   const write = (text: string): void => {
     if (!o.quiet) process.stderr.write(text);
@@ -49,7 +52,10 @@ type Finished = Extract<BuildEvent, { type: "stepFinished" }>;
 /** `  → reused: layer 1f2e3d…, 12kB, 3 files`. Steps that change no files say nothing. */
 function showFinished(event: Finished): string {
   const { outcome, layer } = event;
-  const what = layer === undefined ? "no files changed" : `layer ${layer.diffId.slice(7, 19)}, ${showSize(layer.size)}, ${layer.files} ${layer.files === 1 ? "file" : "files"}`;
+  const what =
+    layer === undefined
+      ? "no files changed"
+      : `layer ${layer.diffId.slice(7, 19)}, ${showSize(layer.size)}, ${layer.files} ${layer.files === 1 ? "file" : "files"}`;
   if (outcome.decision === "metadata") return "";
   if (outcome.decision === "reused") return `  → reused: ${what}\n`;
   return `  → ran, as ${outcome.causes.map((cause) => harmless(explainCause(cause))).join("; ")}: ${what} (${Math.round(event.milliseconds)} ms)\n`;

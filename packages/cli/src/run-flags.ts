@@ -128,7 +128,8 @@ function splitPair(text: string): [string, string] {
 
 /** `-e NAME` passes on what NAME is here; one that is not set here is not set there. */
 function fromHere(text: string): string[] {
-  if (text.startsWith("=") || text === "") throw new Failure(`invalid environment variable: ${JSON.stringify(text)}`, 125);
+  if (text.startsWith("=") || text === "")
+    throw new Failure(`invalid environment variable: ${JSON.stringify(text)}`, 125);
   if (text.includes("=")) return [text];
   const value = process.env[text];
   return value === undefined ? [] : [`${text}=${value}`];
@@ -152,9 +153,17 @@ function securityOf(options: readonly string[]): { seccomp?: string; noNewPrivil
   const found: { seccomp?: string; noNewPrivileges?: boolean } = {};
   for (const option of options) {
     const [name, value] = splitPair(option.replace(/^(seccomp|no-new-privileges):/, "$1="));
-    if (name === "no-new-privileges" && ["", "true", "false"].includes(value)) found.noNewPrivileges = value !== "false";
-    else if (name === "seccomp" && value !== "") found.seccomp = ["unconfined", "default", "builtin"].includes(value) ? value.replace("builtin", "default") : readSeccompFile(value);
-    else throw new Failure(`invalid --security-opt ${JSON.stringify(option)}: seccomp=unconfined|FILE and no-new-privileges are known`, 125);
+    if (name === "no-new-privileges" && ["", "true", "false"].includes(value))
+      found.noNewPrivileges = value !== "false";
+    else if (name === "seccomp" && value !== "")
+      found.seccomp = ["unconfined", "default", "builtin"].includes(value)
+        ? value.replace("builtin", "default")
+        : readSeccompFile(value);
+    else
+      throw new Failure(
+        `invalid --security-opt ${JSON.stringify(option)}: seccomp=unconfined|FILE and no-new-privileges are known`,
+        125,
+      );
   }
   return found;
 }
@@ -162,7 +171,10 @@ function securityOf(options: readonly string[]): { seccomp?: string; noNewPrivil
 function bind(text: string): Mount {
   const volume = parseVolume(text);
   if (volume.source === undefined || !/^[./~]/.test(volume.source))
-    throw new Failure(`-v ${text}: named and anonymous volumes are not there yet; write a path: ./${volume.source ?? "directory"}:${volume.target}`, 125);
+    throw new Failure(
+      `-v ${text}: named and anonymous volumes are not there yet; write a path: ./${volume.source ?? "directory"}:${volume.target}`,
+      125,
+    );
   const source = resolve(volume.source);
   if (statSync(source, { throwIfNoEntry: false }) === undefined)
     throw new Failure(`-v ${text}: there is no ${source} on this machine; make it first`, 125);
@@ -175,7 +187,10 @@ function integer(flags: RunFlags, name: string, least: number, most: number): nu
   const number = Number(text);
   const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   if (text.trim() === "" || !Number.isInteger(number) || number < least || number > most)
-    throw new Failure(`invalid argument ${JSON.stringify(text)} for ${option}: write a whole number from ${least} to ${most}`, 125);
+    throw new Failure(
+      `invalid argument ${JSON.stringify(text)} for ${option}: write a whole number from ${least} to ${most}`,
+      125,
+    );
   return number;
 }
 
@@ -191,7 +206,8 @@ function resources(flags: RunFlags): LinuxResources {
   const limit = size("memory", "--memory");
   const swap = size("memorySwap", "--memory-swap") ?? (limit === undefined ? undefined : limit * 2);
   const pids = integer(flags, "pidsLimit", -1, 2 ** 31);
-  const throttle = (name: string, bytes: boolean): ThrottleDevice[] | undefined => (flags[name] as string[] | undefined)?.map((text) => throttled(text, bytes));
+  const throttle = (name: string, bytes: boolean): ThrottleDevice[] | undefined =>
+    (flags[name] as string[] | undefined)?.map((text) => throttled(text, bytes));
   return {
     ...put({
       memory: put({ limit, swap, reservation: size("memoryReservation", "--memory-reservation") }),
@@ -220,7 +236,8 @@ function quota(flags: RunFlags): { quota?: number; period?: number } {
   const cpus = Number(text);
   if (given.quota !== undefined || given.period !== undefined)
     throw new Failure("Conflicting options: --cpus and --cpu-quota or --cpu-period cannot both be set", 125);
-  if (!(cpus > 0 && cpus <= 8192)) throw new Failure(`invalid argument ${JSON.stringify(text)} for --cpus: write a number of CPUs such as 0.5`, 125);
+  if (!(cpus > 0 && cpus <= 8192))
+    throw new Failure(`invalid argument ${JSON.stringify(text)} for --cpus: write a number of CPUs such as 0.5`, 125);
   return { quota: Math.round(cpus * 100_000), period: 100_000 };
 }
 
@@ -231,7 +248,8 @@ function throttled(text: string, bytes: boolean): ThrottleDevice {
   if (status === undefined || !status.isBlockDevice())
     throw new Failure(`${JSON.stringify(text)}: write the path of a block device and a rate, as in /dev/sda:1mb`, 125);
   const rate = bytes ? parseSize(text.slice(colon + 1), "a device rate") : Number(text.slice(colon + 1));
-  if (!Number.isSafeInteger(rate) || rate < 0) throw new Failure(`${JSON.stringify(text)}: the rate is no whole number`, 125);
+  if (!Number.isSafeInteger(rate) || rate < 0)
+    throw new Failure(`${JSON.stringify(text)}: the rate is no whole number`, 125);
   return { major: (status.rdev >> 8) & 0xfff, minor: (status.rdev & 0xff) | ((status.rdev >> 12) & 0xfff00), rate };
 }
 
@@ -251,11 +269,17 @@ function networkMode(text: string): NetworkMode {
 
 function shares(flags: RunFlags): NonNullable<CreateOptions["share"]> {
   const found: Record<string, "host" | { container: string }> = {};
-  for (const [flag, type] of [["pid", "pid"], ["ipc", "ipc"], ["uts", "uts"], ["cgroupns", "cgroup"]] as const) {
+  for (const [flag, type] of [
+    ["pid", "pid"],
+    ["ipc", "ipc"],
+    ["uts", "uts"],
+    ["cgroupns", "cgroup"],
+  ] as const) {
     const mode = flags[flag] as string | undefined;
     if (mode === undefined || mode === "private" || mode === "shareable") continue;
     if (mode === "host") found[type] = "host";
-    else if (mode.startsWith("container:") && type !== "cgroup" && type !== "uts") found[type] = { container: mode.slice("container:".length) };
+    else if (mode.startsWith("container:") && type !== "cgroup" && type !== "uts")
+      found[type] = { container: mode.slice("container:".length) };
     else throw new Failure(`--${flag}: invalid mode: ${mode}`, 125);
   }
   return found;
@@ -264,6 +288,7 @@ function shares(flags: RunFlags): NonNullable<CreateOptions["share"]> {
 function userRange(text: string | undefined): { hostID: number; size: number } | undefined {
   if (text === undefined) return undefined;
   const match = /^(\d{1,10}):(\d{1,10})$/.exec(text);
-  if (match === null || Number(match[2]) < 1) throw new Failure(`invalid --userns-range ${JSON.stringify(text)}: write 100000:65536`, 125);
+  if (match === null || Number(match[2]) < 1)
+    throw new Failure(`invalid --userns-range ${JSON.stringify(text)}: write 100000:65536`, 125);
   return { hostID: Number(match[1]), size: Number(match[2]) };
 }

@@ -5,7 +5,8 @@ const units: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, 
 /** Bytes of `64m`, `1.5g`, `4096`, `10MB`, `1GiB`: Docker's units, powers of 1024. @throws {Failure} */
 export function parseSize(text: string, option: string): number {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s?([bkmgt])?(?:i?b)?$/i.exec(text);
-  if (match === null) throw new Failure(`invalid argument ${JSON.stringify(text)} for ${option}: write a size such as 64m or 1.5g`, 125);
+  if (match === null)
+    throw new Failure(`invalid argument ${JSON.stringify(text)} for ${option}: write a size such as 64m or 1.5g`, 125);
   return Math.floor(Number(match[1]) * units[(match[2] ?? "b").toLowerCase()]!);
 }
 

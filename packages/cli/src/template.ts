@@ -28,10 +28,15 @@ function evaluate(expression: string, document: unknown): string {
   if (first === "json" && rest.length === 1) return JSON.stringify(valueAt(rest[0]!, document));
   if (first === "println" && rest.length === 1) return `${show(valueAt(rest[0]!, document))}\n`;
   if (first === "index" && rest.length >= 2) {
-    const found = rest.slice(1).reduce((value, key) => step(value, literal(key), expression), valueAt(rest[0]!, document));
+    const found = rest
+      .slice(1)
+      .reduce((value, key) => step(value, literal(key), expression), valueAt(rest[0]!, document));
     return show(found);
   }
-  throw new Failure(`template: {{${expression}}} is not understood: fields ({{.State.Pid}}), json, index and println are`, 64);
+  throw new Failure(
+    `template: {{${expression}}} is not understood: fields ({{.State.Pid}}), json, index and println are`,
+    64,
+  );
 }
 
 /** A text in quotes or a whole number. */
@@ -49,26 +54,44 @@ function literal(text: string): string | number {
 function valueAt(path: string, document: unknown): unknown {
   if (!path.startsWith(".")) throw new Failure(`template: ${JSON.stringify(path)} is no field: write .Name`, 64);
   if (path === ".") return document;
-  return path.slice(1).split(".").reduce((value, key) => step(value, key, path), document);
+  return path
+    .slice(1)
+    .split(".")
+    .reduce((value, key) => step(value, key, path), document);
 }
 
 function step(value: unknown, key: string | number, path: string): unknown {
-  if (typeof value === "object" && value !== null && Object.hasOwn(value, key)) return (value as Record<string, unknown>)[key];
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, key))
+    return (value as Record<string, unknown>)[key];
   throw new Failure(`template: ${path}: there is no ${JSON.stringify(key)}`, 64);
 }
 
 function show(value: unknown): string {
   if (value === null || value === undefined) return "<no value>";
   if (Array.isArray(value)) return `[${value.map(show).join(" ")}]`;
-  if (typeof value === "object") return `map[${Object.entries(value).map(([key, inner]) => `${key}:${show(inner)}`).join(" ")}]`;
+  if (typeof value === "object")
+    return `map[${Object.entries(value)
+      .map(([key, inner]) => `${key}:${show(inner)}`)
+      .join(" ")}]`;
   return String(value);
 }
 
 /** Rows of a list by `--format`: a template for each, `json`, or a template after `table`. */
-export function formatRows(format: string, rows: readonly Readonly<Record<string, unknown>>[], makeTable: (headings: string[], cells: string[][]) => string): string {
+export function formatRows(
+  format: string,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  makeTable: (headings: string[], cells: string[][]) => string,
+): string {
   if (format === "json") return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
   if (!format.startsWith("table ")) return rows.map((row) => `${fillTemplate(format, row)}\n`).join("");
   const columns = unescape(format.slice("table ".length)).split("\t");
-  const headings = columns.map((column) => column.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (_, name: string) => name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toUpperCase()));
-  return makeTable(headings, rows.map((row) => columns.map((column) => fillTemplate(column, row))));
+  const headings = columns.map((column) =>
+    column.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (_, name: string) =>
+      name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toUpperCase(),
+    ),
+  );
+  return makeTable(
+    headings,
+    rows.map((row) => columns.map((column) => fillTemplate(column, row))),
+  );
 }

@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import { notRoot, temporaryCtr } from "./ctr.ts";
+import { notRoot, program, temporaryCtr } from "./ctr.ts";
 
 describe.skipIf(notRoot)("PID 1 (needs root)", () => {
   const ctr = temporaryCtr();
@@ -73,10 +75,14 @@ describe.skipIf(notRoot)("PID 1 (needs root)", () => {
 
   test("a signal that reaches the command reaches the program", async () => {
     const script = "trap 'echo heard; exit 5' TERM; echo ready; while :; do sleep 0.1; done";
-    const running = ctr.run(["--name", "told"], script);
-    while ((await ctr.call(["exec", "told", "true"])).status !== 0);
-    await ctr.wrote("told", "ready");
-    await ctr.say("kill", "-s", "TERM", "told");
-    expect(await running).toEqual({ status: 5, stdout: "ready\nheard\n", stderr: "" });
+    const args = ["--root", ctr.root, "run", "--rm", "--network", "none", "busybox", "sh", "-c", script];
+    const command = spawn(process.execPath, ["--", program, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(command, "exit");
+    let output = "";
+    for await (const chunk of command.stdout.setEncoding("utf8")) {
+      output += chunk;
+      if (output === "ready\n") command.kill("SIGTERM");
+    }
+    expect([output, ...(await ended)]).toEqual(["ready\nheard\n", 5, null]);
   });
 });

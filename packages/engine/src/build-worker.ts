@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createReadStream, closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, createReadStream, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { RunRequest, RunWorker } from "@ctr/builder";
 import { exitCode, makePipe, perform } from "@ctr/kernel";
@@ -25,7 +25,8 @@ async function runStep(context: Context, request: RunRequest): Promise<{ exitCod
   const options = optionsOf(request);
   const stubs = mountStubs(request);
   mkdirSync(files, { recursive: true, mode: 0o700 });
-  const lease = options.network === "bridge" ? context.network.lease({ containerId: id, hostname: "build", ports: [] }) : undefined;
+  const lease =
+    options.network === "bridge" ? context.network.lease({ containerId: id, hostname: "build", ports: [] }) : undefined;
   try {
     writeNameFiles(files, id, options, lease);
     return { exitCode: await runContainer(context, request, { id, files, options, lease }) };
@@ -64,7 +65,12 @@ async function runContainer(context: Context, request: RunRequest, place: Place)
     files: place.files,
     pidOf: () => 0,
   });
-  const mountRoot: Step[] = overlaySteps({ ...overlay, oneByOne: takesLowersOneByOne(), target: request.merged, because });
+  const mountRoot: Step[] = overlaySteps({
+    ...overlay,
+    oneByOne: takesLowersOneByOne(),
+    target: request.merged,
+    because,
+  });
   const output = [makePipe(), makePipe()] as const;
   const nothing = openSync("/dev/null", "r");
   const { lease } = place;
@@ -77,7 +83,9 @@ async function runContainer(context: Context, request: RunRequest, place: Place)
         rootfs: request.merged,
         mountRoot,
         createCwd: true,
-        ...(lease === undefined ? {} : { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } }),
+        ...(lease === undefined
+          ? {}
+          : { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } }),
         stdio: [nothing, output[0].write, output[1].write],
       });
     } finally {

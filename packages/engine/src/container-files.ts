@@ -30,7 +30,9 @@ export function writeNameFiles(directory: string, id: string, options: CreateOpt
   );
   const hostText = readHostResolver();
   const asItIs = host && options.dns === undefined;
-  writeFileSync(join(directory, "resolv.conf"), asItIs ? hostText : resolvConf({ hostText, dns: options.dns ?? [] }), { mode: 0o644 });
+  writeFileSync(join(directory, "resolv.conf"), asItIs ? hostText : resolvConf({ hostText, dns: options.dns ?? [] }), {
+    mode: 0o644,
+  });
 }
 
 /** systemd-resolved's own address in /etc/resolv.conf leads nowhere from inside a container. */

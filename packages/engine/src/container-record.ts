@@ -45,5 +45,10 @@ export interface ContainerRecord {
   readonly gateway?: string;
   readonly mac?: string;
   /** `8080/tcp` on the host's side and the container's. */
-  readonly ports?: readonly { readonly hostIp: string; readonly hostPort: number; readonly containerPort: number; readonly protocol: string }[];
+  readonly ports?: readonly {
+    readonly hostIp: string;
+    readonly hostPort: number;
+    readonly containerPort: number;
+    readonly protocol: string;
+  }[];
 }

@@ -37,6 +37,9 @@ export function findContainer(context: Context, reference: string): ContainerRec
   const candidates = /^[0-9a-f]{1,64}$/.test(reference) ? context.table.byPrefix(reference) : [];
   if (candidates.length === 1) return candidates[0]!;
   if (candidates.length > 1)
-    throw new EngineError("ERR_ENGINE_AMBIGUOUS_ID", `more than one container begins with ${reference}: write more of the id`);
+    throw new EngineError(
+      "ERR_ENGINE_AMBIGUOUS_ID",
+      `more than one container begins with ${reference}: write more of the id`,
+    );
   throw new EngineError("ERR_ENGINE_NO_CONTAINER", `No such container: ${reference}`);
 }

@@ -10,8 +10,8 @@ import type { ContainerRecord } from "./container-record.ts";
 import { type Context, thisProcess } from "./context.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { EngineError } from "./engine-error.ts";
-import { takeDown } from "./remove.ts";
 import { signalNumber } from "./stop.ts";
+import { takeDown } from "./take-down.ts";
 
 /**
  * Make a container: a record, a name and a writable layer on top of the image's. Nothing runs yet.
@@ -22,7 +22,8 @@ import { signalNumber } from "./stop.ts";
 export async function createContainer(context: Context, options: CreateOptions): Promise<ContainerRecord> {
   if (options.name !== undefined) checkName(options.name);
   const resolved = options.image === undefined ? undefined : context.store.resolve(options.image);
-  const image = resolved === undefined ? undefined : parseImageConfig(await context.store.readBlob(resolved.variant.config));
+  const image =
+    resolved === undefined ? undefined : parseImageConfig(await context.store.readBlob(resolved.variant.config));
   const record = insert(context, newRecord(options, resolved, image));
   try {
     await makeLayer(context, record);
@@ -41,11 +42,18 @@ export function argsOf(options: Pick<CreateOptions, "entrypoint" | "command">, i
   return [...entrypoint, ...command];
 }
 
-function newRecord(options: CreateOptions, resolved: ResolvedImage | undefined, image: ImageConfig | undefined): Omit<ContainerRecord, "name"> {
+function newRecord(
+  options: CreateOptions,
+  resolved: ResolvedImage | undefined,
+  image: ImageConfig | undefined,
+): Omit<ContainerRecord, "name"> {
   if (options.rootfs !== undefined && !statSync(options.rootfs, { throwIfNoEntry: false })?.isDirectory())
     throw new EngineError("ERR_ENGINE_OPTION", `--rootfs ${options.rootfs} is no directory`);
   if (options.workdir !== undefined && !options.workdir.startsWith("/"))
-    throw new EngineError("ERR_ENGINE_OPTION", `the working directory '${options.workdir}' is invalid, it needs to be an absolute path`);
+    throw new EngineError(
+      "ERR_ENGINE_OPTION",
+      `the working directory '${options.workdir}' is invalid, it needs to be an absolute path`,
+    );
   if (options.stopSignal !== undefined) signalNumber(options.stopSignal);
   if (options.userNamespace !== undefined && options.rootfs === undefined)
     throw new EngineError(
@@ -53,7 +61,8 @@ function newRecord(options: CreateOptions, resolved: ResolvedImage | undefined, 
       "a user namespace on an image is not there yet: the image's files would belong to nobody in it; use --rootfs with a directory whose files belong to the range",
     );
   const args = argsOf(options, image?.config);
-  if (args.length === 0) throw new EngineError("ERR_ENGINE_NO_COMMAND", "No command specified, and the image names none");
+  if (args.length === 0)
+    throw new EngineError("ERR_ENGINE_NO_COMMAND", "No command specified, and the image names none");
   return {
     id: randomBytes(32).toString("hex"),
     state: "creating",
@@ -98,4 +107,3 @@ async function makeLayer(context: Context, record: ContainerRecord): Promise<voi
 export function overlayRoot(context: Context): string {
   return join(context.root, "overlay2");
 }
-

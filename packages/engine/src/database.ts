@@ -15,7 +15,11 @@ export function openDatabase(root: string): DatabaseSync {
     mkdirSync(join(root, "containers"), { recursive: true, mode: 0o700 });
     return prepareDatabase(new DatabaseSync(join(root, "ctr.db")));
   } catch (cause) {
-    throw new EngineError("ERR_ENGINE_STATE", `the state directory ${root} cannot be opened: ${whyNot(root, cause as Error)}`, { cause });
+    throw new EngineError(
+      "ERR_ENGINE_STATE",
+      `the state directory ${root} cannot be opened: ${whyNot(root, cause as Error)}`,
+      { cause },
+    );
   }
 }
 
@@ -31,7 +35,9 @@ function whyNot(root: string, error: Error): string {
 }
 
 function prepareDatabase(database: DatabaseSync): DatabaseSync {
-  database.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
+  database.exec(
+    "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
+  );
   database.exec(
     "CREATE TABLE IF NOT EXISTS engine_container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL, record TEXT NOT NULL)",
   );
@@ -59,13 +65,19 @@ export class ContainerTable {
    *
    * @returns the record as it is now; undefined when it is gone or in another state: somebody else was first
    */
-  update(id: string, from: readonly ContainerRecord["state"][], change: Partial<ContainerRecord>): ContainerRecord | undefined {
+  update(
+    id: string,
+    from: readonly ContainerRecord["state"][],
+    change: Partial<ContainerRecord>,
+  ): ContainerRecord | undefined {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       const record = this.get(id);
       const next = record !== undefined && from.includes(record.state) ? { ...record, ...change } : undefined;
       if (next !== undefined)
-        this.#database.prepare("UPDATE engine_container SET state = ?, record = ? WHERE id = ?").run(next.state, JSON.stringify(next), id);
+        this.#database
+          .prepare("UPDATE engine_container SET state = ?, record = ? WHERE id = ?")
+          .run(next.state, JSON.stringify(next), id);
       this.#database.exec("COMMIT");
       return next;
     } catch (error) {
@@ -88,14 +100,18 @@ export class ContainerTable {
 
   /** Containers whose id begins with `prefix`, at most two. */
   byPrefix(prefix: string): ContainerRecord[] {
-    const rows = this.#database.prepare("SELECT record FROM engine_container WHERE substr(id, 1, ?) = ? LIMIT 2").all(prefix.length, prefix);
+    const rows = this.#database
+      .prepare("SELECT record FROM engine_container WHERE substr(id, 1, ?) = ? LIMIT 2")
+      .all(prefix.length, prefix);
     return rows.map((row) => recordOf(row)!);
   }
 
   /** All of them, newest first. */
   all(states?: readonly ContainerRecord["state"][]): ContainerRecord[] {
     const rows = this.#database.prepare("SELECT record FROM engine_container").all();
-    const records = rows.map((row) => recordOf(row)!).filter((record) => states === undefined || states.includes(record.state));
+    const records = rows
+      .map((row) => recordOf(row)!)
+      .filter((record) => states === undefined || states.includes(record.state));
     return records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 }

@@ -1,5 +1,5 @@
-import { resolve } from "node:path";
 import { homedir } from "node:os";
+import { resolve } from "node:path";
 import type { BuildEvent } from "@ctr/builder";
 import { openStore, type Removal } from "@ctr/image-store";
 import { syncFileSystem } from "@ctr/kernel";

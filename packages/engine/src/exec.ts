@@ -4,7 +4,7 @@ import { capabilityMask, parseCapability, privilegedCapabilities, processCapabil
 import { cgroupSteps } from "@ctr/cgroups";
 import { type Child, firstExtraFd, HeldProcess, start } from "@ctr/kernel";
 import { readNamespaces } from "@ctr/namespaces";
-import { parseRuntimeConfig, type Process, type ResolvedUser } from "@ctr/oci";
+import { type Process, parseRuntimeConfig, type ResolvedUser } from "@ctr/oci";
 import type { NamespaceType, Step } from "@ctr/plan";
 import { execPlan, hostFacts, programError } from "@ctr/runtime";
 import { containerDirectory } from "./container-files.ts";
@@ -12,7 +12,7 @@ import type { ContainerRecord } from "./container-record.ts";
 import { containerUser } from "./container-user.ts";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
-import { cgroupPath } from "./remove.ts";
+import { cgroupPath } from "./give-back.ts";
 import { running } from "./stop.ts";
 
 export interface ExecOptions {
@@ -61,13 +61,20 @@ function processOf(record: ContainerRecord, first: Process, o: ExecOptions, avai
   const who = o.user === undefined ? { ...first.user, home: undefined } : userInside(record, o.user);
   const mask = o.privileged ? privilegedCapabilities(available) : maskOf(first);
   const env = new Map<string, string>();
-  for (const text of [...(first.env ?? []), ...(who.home === undefined ? [] : [`HOME=${who.home}`]), ...(o.tty ? ["TERM=xterm"] : []), ...(o.env ?? [])])
+  for (const text of [
+    ...(first.env ?? []),
+    ...(who.home === undefined ? [] : [`HOME=${who.home}`]),
+    ...(o.tty ? ["TERM=xterm"] : []),
+    ...(o.env ?? []),
+  ])
     if (text.includes("=")) env.set(text.slice(0, text.indexOf("=")), text);
   const capabilities = processCapabilities(mask);
   return {
     ...first,
     terminal: o.tty ?? false,
-    ...(o.terminalSize === undefined ? {} : { consoleSize: { height: o.terminalSize.rows, width: o.terminalSize.columns } }),
+    ...(o.terminalSize === undefined
+      ? {}
+      : { consoleSize: { height: o.terminalSize.rows, width: o.terminalSize.columns } }),
     user: { uid: who.uid, gid: who.gid, additionalGids: who.additionalGids ?? [] },
     args: o.command,
     env: [...env.values()],

@@ -1,6 +1,6 @@
+import { join } from "node:path";
 import type { Removal, ResolvedImage, StoredImage } from "@ctr/image-store";
 import { type Digest, familiarReference, parseReference } from "@ctr/oci";
-import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
 import type { HostImageRequest } from "./image-from-host.ts";
@@ -74,7 +74,9 @@ export class Images {
     const [top, ...below] = variant.chainId === undefined ? [] : this.#context.store.overlayParents(variant.chainId);
     return {
       Id: variant.config,
-      RepoTags: image.names.filter((name) => !name.includes("@")).map((name) => familiarReference(parseReference(name))),
+      RepoTags: image.names
+        .filter((name) => !name.includes("@"))
+        .map((name) => familiarReference(parseReference(name))),
       RepoDigests: [],
       Created: config.created ?? new Date(image.addedAt).toISOString(),
       Author: config.author ?? "",
@@ -84,7 +86,10 @@ export class Images {
       Size: layers.reduce((sum, layer) => sum + layer.size, 0),
       GraphDriver: {
         Name: "overlay2",
-        Data: top === undefined ? null : { ...(below.length > 0 ? { LowerDir: below.map(directory).join(":") } : {}), UpperDir: directory(top) },
+        Data:
+          top === undefined
+            ? null
+            : { ...(below.length > 0 ? { LowerDir: below.map(directory).join(":") } : {}), UpperDir: directory(top) },
       },
       RootFS: { Type: "layers", Layers: variant.diffIds },
     };

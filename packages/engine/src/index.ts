@@ -6,10 +6,10 @@ export { defaultRoot, type Engine, type EngineOptions, openEngine } from "./engi
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
 export type { ExecOptions } from "./exec.ts";
 export type { HostImageRequest } from "./image-from-host.ts";
-export type { Images, ImageSummary } from "./images.ts";
+export type { ImageSummary, Images } from "./images.ts";
 export { version } from "./info.ts";
 export { type Document, statusOf } from "./inspect.ts";
 export type { LogEntry, LogOptions } from "./logs.ts";
 export { readSeccompFile } from "./oci-config.ts";
 export type { Started, StartOptions } from "./start.ts";
-export { signalNumber, type Stopped } from "./stop.ts";
+export { type Stopped, signalNumber } from "./stop.ts";

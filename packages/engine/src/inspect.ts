@@ -87,9 +87,14 @@ function hostConfigOf(record: ContainerRecord): Document {
   const { memory, cpu, pids } = options.resources ?? {};
   const network = options.network ?? "bridge";
   return {
-    Binds: (options.mounts ?? []).filter((mount) => mount.type === "bind").map((mount) => `${mount.source}:${mount.destination}`),
+    Binds: (options.mounts ?? [])
+      .filter((mount) => mount.type === "bind")
+      .map((mount) => `${mount.source}:${mount.destination}`),
     NetworkMode: typeof network === "string" ? network : `container:${network.container}`,
-    PortBindings: portsOf(record, (port) => ({ HostIp: port.hostIp === "0.0.0.0" ? "" : port.hostIp, HostPort: String(port.hostPort) })),
+    PortBindings: portsOf(record, (port) => ({
+      HostIp: port.hostIp === "0.0.0.0" ? "" : port.hostIp,
+      HostPort: String(port.hostPort),
+    })),
     AutoRemove: options.autoRemove ?? false,
     Privileged: options.privileged ?? false,
     ReadonlyRootfs: options.readOnly ?? false,
@@ -97,7 +102,9 @@ function hostConfigOf(record: ContainerRecord): Document {
     CapDrop: options.capDrop ?? null,
     SecurityOpt: [
       ...(options.noNewPrivileges ? ["no-new-privileges"] : []),
-      ...(options.seccomp === undefined || options.seccomp === "default" ? [] : [`seccomp=${options.seccomp === "unconfined" ? "unconfined" : "custom"}`]),
+      ...(options.seccomp === undefined || options.seccomp === "default"
+        ? []
+        : [`seccomp=${options.seccomp === "unconfined" ? "unconfined" : "custom"}`]),
     ],
     Init: options.init ?? false,
     Memory: Number(memory?.limit ?? 0),
@@ -118,7 +125,10 @@ function graphDriverOf(context: Context, record: ContainerRecord): Document {
   return {
     Name: "overlay2",
     Data: {
-      LowerDir: context.store.overlayParents(record.chainId).map((id) => join(overlayRoot(context), id, "diff")).join(":"),
+      LowerDir: context.store
+        .overlayParents(record.chainId)
+        .map((id) => join(overlayRoot(context), id, "diff"))
+        .join(":"),
       UpperDir: source.upper,
       WorkDir: source.work,
       MergedDir: rootfs,
@@ -138,7 +148,8 @@ function portsOf(record: ContainerRecord, show: (port: Port) => Document): Recor
 function networkSettingsOf(record: ContainerRecord): Document {
   const live = record.state === "running" ? record : undefined;
   return {
-    Ports: live === undefined ? {} : portsOf(record, (port) => ({ HostIp: port.hostIp, HostPort: String(port.hostPort) })),
+    Ports:
+      live === undefined ? {} : portsOf(record, (port) => ({ HostIp: port.hostIp, HostPort: String(port.hostPort) })),
     IPAddress: live?.address ?? "",
     Gateway: live?.gateway ?? "",
     MacAddress: live?.mac ?? "",

@@ -24,7 +24,11 @@ export interface LogOptions {
 }
 
 /** What a container has written. With `follow` also what it writes from now on, until it ends. */
-export async function* readLogs(context: Context, record: ContainerRecord, o: LogOptions = {}): AsyncGenerator<LogEntry> {
+export async function* readLogs(
+  context: Context,
+  record: ContainerRecord,
+  o: LogOptions = {},
+): AsyncGenerator<LogEntry> {
   const directory = containerDirectory(context.root, record.id);
   const reader = new LogReader(directory);
   try {
@@ -37,7 +41,10 @@ export async function* readLogs(context: Context, record: ContainerRecord, o: Lo
 }
 
 function inside(entry: LogEntry, o: LogOptions): boolean {
-  return (o.since === undefined || entry.time >= toNanos(o.since)) && (o.until === undefined || entry.time <= toNanos(o.until));
+  return (
+    (o.since === undefined || entry.time >= toNanos(o.since)) &&
+    (o.until === undefined || entry.time <= toNanos(o.until))
+  );
 }
 
 /** With nine digits of a second, as the monitor writes them: only times of equal length can be compared as texts. */
@@ -58,7 +65,12 @@ function lastLines(entries: readonly LogEntry[], lines: number): LogEntry[] {
   return entries.slice(at);
 }
 
-async function* followLog(context: Context, record: ContainerRecord, reader: LogReader, o: LogOptions): AsyncGenerator<LogEntry> {
+async function* followLog(
+  context: Context,
+  record: ContainerRecord,
+  reader: LogReader,
+  o: LogOptions,
+): AsyncGenerator<LogEntry> {
   const changes = new Changes(containerDirectory(context.root, record.id), o.signal);
   try {
     for (;;) {

@@ -16,7 +16,12 @@ export function mountStubs(o: { readonly lowers: readonly string[]; readonly upp
   const layers = [o.upper, ...o.lowers];
   const missing = places.filter((place) => !layers.some((layer) => existsAt(layer, place)));
   // Deepest first, and the directories above that would be made as well.
-  const all = new Set(missing.flatMap((place) => [place, ...parentsOf(place).filter((parent) => !layers.some((layer) => existsAt(layer, parent)))]));
+  const all = new Set(
+    missing.flatMap((place) => [
+      place,
+      ...parentsOf(place).filter((parent) => !layers.some((layer) => existsAt(layer, parent))),
+    ]),
+  );
   return [...all].sort((a, b) => b.length - a.length);
 }
 

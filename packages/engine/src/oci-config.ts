@@ -1,7 +1,23 @@
-import { readFileSync, readdirSync, statSync } from "node:fs";
-import { adjustCapabilities, defaultCapabilities, parseCapability, privilegedCapabilities, processCapabilities } from "@ctr/capabilities";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  adjustCapabilities,
+  defaultCapabilities,
+  parseCapability,
+  privilegedCapabilities,
+  processCapabilities,
+} from "@ctr/capabilities";
 import { namespacePath } from "@ctr/namespaces";
-import { type Device, encodeJson, type ImageConfig, type Mount, type Namespace, parseRuntimeConfig, type ResolvedUser, type RuntimeConfig, type Seccomp } from "@ctr/oci";
+import {
+  type Device,
+  encodeJson,
+  type ImageConfig,
+  type Mount,
+  type Namespace,
+  parseRuntimeConfig,
+  type ResolvedUser,
+  type RuntimeConfig,
+  type Seccomp,
+} from "@ctr/oci";
 import { defaultMaskedPaths, defaultMounts, defaultReadonlyPaths } from "@ctr/rootfs";
 import type { HostFacts } from "@ctr/runtime";
 import { defaultProfile } from "@ctr/seccomp";
@@ -43,7 +59,10 @@ export function ociConfig(o: ConfigInput): RuntimeConfig {
       env: environment(o),
       cwd: options.workdir ?? (o.image?.WorkingDir || "/"),
       // A user who is not root has no capability but the ones in the ambient set, and Docker gives none there.
-      capabilities: o.user.uid === 0 ? processCapabilities(capabilities) : { ...processCapabilities(capabilities), effective: [], permitted: [] },
+      capabilities:
+        o.user.uid === 0
+          ? processCapabilities(capabilities)
+          : { ...processCapabilities(capabilities), effective: [], permitted: [] },
       noNewPrivileges: options.noNewPrivileges ?? false,
       ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
       rlimits: options.rlimits ?? [],
@@ -102,9 +121,16 @@ function environment(o: ConfigInput): string[] {
 function* allMounts(o: ConfigInput, privileged: boolean): Generator<Mount> {
   const { options } = o;
   for (const mount of defaultMounts({ shmBytes: options.shmBytes ?? defaultShmBytes, privileged })) {
-    const shared = mount.destination === "/dev/shm" || mount.destination === "/dev/mqueue" ? options.share?.ipc : undefined;
+    const shared =
+      mount.destination === "/dev/shm" || mount.destination === "/dev/mqueue" ? options.share?.ipc : undefined;
     if (shared === undefined) yield mount;
-    else yield { destination: mount.destination, type: "bind", source: shmOf(o, shared, mount.destination), options: ["rbind", "rprivate"] };
+    else
+      yield {
+        destination: mount.destination,
+        type: "bind",
+        source: shmOf(o, shared, mount.destination),
+        options: ["rbind", "rprivate"],
+      };
   }
   if (options.rootfs === undefined)
     for (const name of ["resolv.conf", "hostname", "hosts"])
@@ -125,14 +151,18 @@ function namespaces(o: ConfigInput): Namespace[] {
     else if (shared !== "host") own.push({ type, path: namespacePath(o.pidOf(shared.container), type) });
   }
   const network = options.network ?? "bridge";
-  if (typeof network === "object") own.push({ type: "network", path: namespacePath(o.pidOf(network.container), "network") });
+  if (typeof network === "object")
+    own.push({ type: "network", path: namespacePath(o.pidOf(network.container), "network") });
   else if (network !== "host") own.push({ type: "network" });
   if (options.userNamespace !== undefined) own.push({ type: "user" });
   if (options.timeOffsets !== undefined) own.push({ type: "time" });
   return own;
 }
 
-function idMaps(range: { readonly hostID: number; readonly size: number }): Pick<NonNullable<RuntimeConfig["linux"]>, "uidMappings" | "gidMappings"> {
+function idMaps(range: {
+  readonly hostID: number;
+  readonly size: number;
+}): Pick<NonNullable<RuntimeConfig["linux"]>, "uidMappings" | "gidMappings"> {
   const map = [{ containerID: 0, hostID: range.hostID, size: range.size }];
   return { uidMappings: map, gidMappings: map };
 }
@@ -150,7 +180,9 @@ function parseProfile(text: string): Seccomp {
   try {
     profile = JSON.parse(text);
   } catch (cause) {
-    throw new EngineError("ERR_ENGINE_OPTION", `the seccomp profile is no JSON: ${(cause as Error).message}`, { cause });
+    throw new EngineError("ERR_ENGINE_OPTION", `the seccomp profile is no JSON: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   const config = parseRuntimeConfig(encodeJson({ ociVersion: "1.2.1", linux: { seccomp: profile } } as never));
   return config.linux!.seccomp!;
@@ -185,6 +217,10 @@ export function readSeccompFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new EngineError("ERR_ENGINE_OPTION", `opening seccomp profile (${path}) failed: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new EngineError(
+      "ERR_ENGINE_OPTION",
+      `opening seccomp profile (${path}) failed: ${(cause as NodeJS.ErrnoException).code}`,
+      { cause },
+    );
   }
 }

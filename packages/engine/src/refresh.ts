@@ -4,8 +4,9 @@ import { endingOf, exitCode } from "@ctr/kernel";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, isAlive } from "./context.ts";
-import { cgroupOf, takeDown } from "./remove.ts";
-import { monitorsWord } from "./stop.ts";
+import { finishStart } from "./give-back.ts";
+import { monitorsWord } from "./monitors-word.ts";
+import { takeDown } from "./take-down.ts";
 
 /** What a monitor wrote when its container had ended. */
 interface ExitFile {
@@ -54,23 +55,6 @@ async function finish(context: Context, record: ContainerRecord, exit: ExitFile 
 }
 
 /**
- * Give back what a start took: processes that are left, cgroup, address and ports. Says whether the kernel
- * had ended some of it for want of memory. Again is fine.
- */
-export async function finishStart(context: Context, record: ContainerRecord): Promise<boolean> {
-  const cgroup = cgroupOf(record.id);
-  const oomKilled = (await cgroup.oomKills()) > 0;
-  await cgroup.kill("SIGKILL");
-  await cgroup.remove();
-  if (usesBridge(record)) await context.network.disconnect(record.id);
-  return oomKilled;
-}
-
-export function usesBridge(record: ContainerRecord): boolean {
-  return (record.options.network ?? "bridge") === "bridge";
-}
-
-/**
  * Tidy up after processes that were killed: what they were making, starting or removing. Containers that
  * ended are brought up to date, and those of `--rm` go.
  *
@@ -80,13 +64,15 @@ export function usesBridge(record: ContainerRecord): boolean {
 export async function housekeeping(context: Context, o: { readonly network: boolean }): Promise<void> {
   for (const record of context.table.all()) await tidy(context, record);
   await context.store.housekeeping();
-  if (o.network) context.network.housekeeping((id) => ["running", "starting"].includes(context.table.get(id)?.state ?? ""));
+  if (o.network)
+    context.network.housekeeping((id) => ["running", "starting"].includes(context.table.get(id)?.state ?? ""));
 }
 
 async function tidy(context: Context, record: ContainerRecord): Promise<void> {
   if (isAlive(record.owner) && record.state !== "running") return; // somebody is at it
   if (record.state === "creating" || record.state === "removing") return takeDown(context, record);
   const now = await refresh(context, record);
-  const over = now.state === "exited" || (now.state === "created" && (record.state === "starting" || now.options.startsAtOnce));
+  const over =
+    now.state === "exited" || (now.state === "created" && (record.state === "starting" || now.options.startsAtOnce));
   if (over && now.options.autoRemove && !isAlive(now.owner)) await takeDown(context, now);
 }

@@ -12,8 +12,8 @@ import { containerUser, type RootSource } from "./container-user.ts";
 import { type Context, isAlive, thisProcess } from "./context.ts";
 import { overlayRoot } from "./create.ts";
 import { EngineError } from "./engine-error.ts";
+import { finishStart, usesBridge } from "./give-back.ts";
 import { ociConfig } from "./oci-config.ts";
-import { finishStart, usesBridge } from "./refresh.ts";
 
 const defaultLogLimit = 16 << 20;
 
@@ -45,10 +45,15 @@ interface Prepared {
  * @throws {EngineError} `ERR_ENGINE_RUNNING`, `ERR_ENGINE_NOT_RUNNING` for a container whose namespaces are shared
  * @throws {KernelError} | {CgroupError} | {NetworkError} what cannot be done; the container is as it was
  */
-export async function startContainer(context: Context, record: ContainerRecord, o: StartOptions = {}): Promise<Started> {
+export async function startContainer(
+  context: Context,
+  record: ContainerRecord,
+  o: StartOptions = {},
+): Promise<Started> {
   const before = record.state;
   const ours = context.table.update(record.id, ["created", "exited"], { state: "starting", owner: thisProcess() });
-  if (ours === undefined) throw new EngineError("ERR_ENGINE_RUNNING", `container ${record.name} is ${record.state} already`);
+  if (ours === undefined)
+    throw new EngineError("ERR_ENGINE_RUNNING", `container ${record.name} is ${record.state} already`);
   const directory = containerDirectory(context.root, record.id);
   let attachment: Attachment | undefined;
   try {
@@ -81,7 +86,10 @@ export async function startContainer(context: Context, record: ContainerRecord, 
         attachment = new Attachment(directory);
         o.beforeStart?.(attachment);
         // From here on housekeeping finds it, whatever happens to this process.
-        context.table.update(ours.id, ["starting"], { process: { pid, startTime: startTimeOf(pid)! }, startedAt: new Date().toISOString() });
+        context.table.update(ours.id, ["starting"], {
+          process: { pid, startTime: startTimeOf(pid)! },
+          startedAt: new Date().toISOString(),
+        });
       },
     });
     container.cgroup.close();
@@ -97,8 +105,17 @@ export async function startContainer(context: Context, record: ContainerRecord, 
 
 function markRunning(context: Context, record: ContainerRecord, lease: Lease | undefined): ContainerRecord {
   const network =
-    lease === undefined ? {} : { address: lease.address, gateway: lease.gateway, mac: lease.mac, ports: lease.ports.map((port) => ({ ...port })) };
-  return context.table.update(record.id, ["starting"], { state: "running", ...network }) ?? context.table.get(record.id)!;
+    lease === undefined
+      ? {}
+      : {
+          address: lease.address,
+          gateway: lease.gateway,
+          mac: lease.mac,
+          ports: lease.ports.map((port) => ({ ...port })),
+        };
+  return (
+    context.table.update(record.id, ["starting"], { state: "running", ...network }) ?? context.table.get(record.id)!
+  );
 }
 
 function takeLease(context: Context, record: ContainerRecord): Lease {
@@ -114,7 +131,8 @@ interface NetworkPart {
 }
 
 function networkOf(context: Context, record: ContainerRecord, lease: Lease | undefined): NetworkPart {
-  if (lease !== undefined) return { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } };
+  if (lease !== undefined)
+    return { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } };
   if (record.options.network !== "none") return {};
   const because = { option: "--network none", why: "the container can talk to itself" };
   return { network: { steps: loopbackSteps(because), connect: () => undefined } };
@@ -156,7 +174,10 @@ export async function imageConfigOf(context: Context, record: ContainerRecord): 
   return parseImageConfig(await context.store.readBlob(record.imageId)).config;
 }
 
-export function rootOf(context: Context, record: ContainerRecord): { source: RootSource; rootfs: string; mountRoot?: readonly Step[] } {
+export function rootOf(
+  context: Context,
+  record: ContainerRecord,
+): { source: RootSource; rootfs: string; mountRoot?: readonly Step[] } {
   if (record.options.rootfs !== undefined)
     return { source: { directory: record.options.rootfs }, rootfs: record.options.rootfs };
   const overlay = overlayRoot(context);
@@ -168,12 +189,19 @@ export function rootOf(context: Context, record: ContainerRecord): { source: Roo
   };
   const target = join(directory, "merged");
   const because = { option: record.image ?? "image", why: "the image's layers and the container's own, seen as one" };
-  return { source, rootfs: target, mountRoot: overlaySteps({ ...source, oneByOne: takesLowersOneByOne(), target, because }) };
+  return {
+    source,
+    rootfs: target,
+    mountRoot: overlaySteps({ ...source, oneByOne: takesLowersOneByOne(), target, because }),
+  };
 }
 
 /** @throws {EngineError} `ERR_ENGINE_NOT_RUNNING` */
 function pidOf(context: Context, reference: string): number {
   const record = context.table.byName(reference) ?? context.table.byPrefix(reference)[0];
   if (record?.state === "running" && isAlive(record.process)) return record.process!.pid;
-  throw new EngineError("ERR_ENGINE_NOT_RUNNING", `cannot share namespaces with container ${reference}: it is not running`);
+  throw new EngineError(
+    "ERR_ENGINE_NOT_RUNNING",
+    `cannot share namespaces with container ${reference}: it is not running`,
+  );
 }

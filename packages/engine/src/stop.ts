@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { Attachment, HeldProcess } from "@ctr/kernel";
-import { containerDirectory } from "./container-files.ts";
+import { HeldProcess } from "@ctr/kernel";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
-import { cgroupOf } from "./remove.ts";
+import { cgroupOf } from "./give-back.ts";
+import { monitorsWord } from "./monitors-word.ts";
 import { refresh } from "./refresh.ts";
 
 const defaultStopSeconds = 10;
@@ -25,17 +25,6 @@ export async function running(context: Context, record: ContainerRecord): Promis
   const now = await refresh(context, record);
   if (now.state === "running" && now.process !== undefined) return now;
   throw new EngineError("ERR_ENGINE_NOT_RUNNING", `Container ${now.id} is not running`);
-}
-
-/** Resolves when the container has ended and its monitor has told how. */
-export async function monitorsWord(context: Context, record: ContainerRecord): Promise<void> {
-  let attachment: Attachment;
-  try {
-    attachment = new Attachment(containerDirectory(context.root, record.id));
-  } catch {
-    return; // the monitor is gone, and so is the container
-  }
-  await attachment.ended().finally(() => attachment.close());
 }
 
 /** Wait until a container has ended; its exit code. */
@@ -66,7 +55,11 @@ export interface Stopped {
  *
  * @param o.seconds  -1 waits for ever
  */
-export async function stopContainer(context: Context, record: ContainerRecord, o: { readonly seconds?: number | undefined } = {}): Promise<Stopped> {
+export async function stopContainer(
+  context: Context,
+  record: ContainerRecord,
+  o: { readonly seconds?: number | undefined } = {},
+): Promise<Stopped> {
   const now = await refresh(context, record);
   if (now.state !== "running" || now.process === undefined) return { killed: false, ignoresSignal: false };
   using held = HeldProcess.open(now.process.pid, now.process.startTime);

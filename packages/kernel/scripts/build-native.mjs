@@ -14,7 +14,8 @@ const compiler = process.env.CC || "cc";
 const warnings = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"];
 
 const interpreter = readdirSync(native).filter(
-  (name) => /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c", "overlay_string.c"].includes(name),
+  (name) =>
+    /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c", "overlay_string.c"].includes(name),
 );
 const addonOnly = ["addon.c", "spawn.c", "watch.c"];
 const initOnly = ["start.S", "init.c", "monitor.c", "attach.c", "log.c", "clock.c"];
@@ -26,7 +27,12 @@ const targets = {
   ],
   // No libc: a process that sets a container up has no state but the kernel's.
   "ctr-init": [
-    ...["-ffreestanding", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns", "-fno-asynchronous-unwind-tables"],
+    ...[
+      "-ffreestanding",
+      "-fno-stack-protector",
+      "-fno-tree-loop-distribute-patterns",
+      "-fno-asynchronous-unwind-tables",
+    ],
     ...["-nostdlib", "-static", "-no-pie", "-s", "-Wl,--build-id=none", "-Wl,-z,noseparate-code"],
     ...[...initOnly, ...interpreter],
   ],
@@ -43,7 +49,10 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== key) {
   mkdirSync(build, { recursive: true });
   for (const [target, args] of Object.entries(targets)) {
     const temporary = join(build, `${target}.${process.pid}`);
-    execFileSync(compiler, [...warnings, "-o", temporary, ...args], { cwd: native, stdio: ["ignore", "inherit", "inherit"] });
+    execFileSync(compiler, [...warnings, "-o", temporary, ...args], {
+      cwd: native,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
     renameSync(temporary, join(build, target));
   }
   writeFileSync(stamp, key);

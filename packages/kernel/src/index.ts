@@ -1,6 +1,16 @@
 export { isKernelError, KernelError, symbolOf } from "./kernel-error.ts";
+export {
+  Attachment,
+  type Monitored,
+  type MonitorOptions,
+  monitorConsoleFd,
+  startBarrier,
+  startMonitored,
+} from "./monitor.ts";
 export { KernelBinaryError } from "./native.ts";
 export { mountDetached, openIn, perform } from "./perform.ts";
+export { HeldProcess, makePipe, startTimeOf } from "./process.ts";
+export { attachDeviceProgram, listXattrs, netlinkRequest, setTerminalSize, syncFileSystem } from "./raw.ts";
 export {
   Child,
   type Ending,
@@ -11,6 +21,3 @@ export {
   type StepTime,
   start,
 } from "./start.ts";
-export { Attachment, type Monitored, type MonitorOptions, monitorConsoleFd, startBarrier, startMonitored } from "./monitor.ts";
-export { HeldProcess, makePipe, startTimeOf } from "./process.ts";
-export { attachDeviceProgram, listXattrs, netlinkRequest, setTerminalSize, syncFileSystem } from "./raw.ts";

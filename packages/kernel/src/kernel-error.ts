@@ -28,7 +28,13 @@ export class KernelError extends Error {
   readonly step: Step | undefined;
   readonly hint: string | undefined;
 
-  constructor(at: { syscall: string; errno: number; path?: string | undefined; detail?: string | undefined; step?: Step | undefined }) {
+  constructor(at: {
+    syscall: string;
+    errno: number;
+    path?: string | undefined;
+    detail?: string | undefined;
+    step?: Step | undefined;
+  }) {
     const symbol = symbolOf(at.errno);
     const hint = at.detail || hintFor(at.step, symbol);
     const what = `${at.syscall}${at.path ? ` ${JSON.stringify(at.path)}` : ""}: ${symbol}`;
@@ -52,8 +58,10 @@ export function isKernelError(error: unknown): error is KernelError {
 /** Words for the failures that have one meaning only. */
 function hintFor(step: Step | undefined, symbol: string): string | undefined {
   if (step === undefined) return undefined;
-  if (symbol === "ELOOP" && "target" in step) return "the rootfs has a symlink there, and a mount must not follow it out of its place";
-  if (step.do === "write" && step.path.startsWith("/sys/fs/cgroup") && symbol === "EINVAL") return "the kernel refuses this value";
+  if (symbol === "ELOOP" && "target" in step)
+    return "the rootfs has a symlink there, and a mount must not follow it out of its place";
+  if (step.do === "write" && step.path.startsWith("/sys/fs/cgroup") && symbol === "EINVAL")
+    return "the kernel refuses this value";
   if (step.do === "pivotRoot" && symbol === "EINVAL")
     return "this machine still runs on the kernel's first file system (an initramfs), which cannot be pivoted away from";
   if (step.do === "changeDirectory" && symbol === "EXDEV") return "the working directory lies outside of the container";

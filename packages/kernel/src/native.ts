@@ -23,7 +23,13 @@ export interface NativeMessage extends NativeFailure {
 export interface Native {
   perform(plan: Uint8Array, rootfs: number): NativeFailure | undefined;
   detachedMount(plan: Uint8Array): number | NativeFailure;
-  spawn(program: number, args: readonly string[], namespaces: number, cgroup: number, fds: Int32Array): number | { pid: number; pidfd: number };
+  spawn(
+    program: number,
+    args: readonly string[],
+    namespaces: number,
+    cgroup: number,
+    fds: Int32Array,
+  ): number | { pid: number; pidfd: number };
   channel(): number | [number, number];
   pipe(): number | [number, number];
   listenAt(path: string): number;
@@ -62,7 +68,9 @@ function binaries(): string {
   const override = process.env.CTR_KERNEL;
   if (override !== undefined) tried.push(override);
   try {
-    tried.push(fileURLToPath(new URL(".", `file://${createRequire(import.meta.url).resolve(`${platform}/package.json`)}`)));
+    tried.push(
+      fileURLToPath(new URL(".", `file://${createRequire(import.meta.url).resolve(`${platform}/package.json`)}`)),
+    );
   } catch {
     // Not installed: a checkout compiles its own.
   }

@@ -8,8 +8,16 @@ import { native } from "./native.ts";
  * @param request.namespace  Path of a network namespace to speak in; this process's own by default.
  * @see netlink(7)
  */
-export function netlinkRequest(request: { readonly protocol: number; readonly messages: Uint8Array; readonly namespace?: string }): Uint8Array {
-  return check(native().netlinkRequest(request.protocol, request.messages, request.namespace ?? ""), "netlink", request.namespace) as Uint8Array;
+export function netlinkRequest(request: {
+  readonly protocol: number;
+  readonly messages: Uint8Array;
+  readonly namespace?: string;
+}): Uint8Array {
+  return check(
+    native().netlinkRequest(request.protocol, request.messages, request.namespace ?? ""),
+    "netlink",
+    request.namespace,
+  ) as Uint8Array;
 }
 
 /**
@@ -36,6 +44,10 @@ export function syncFileSystem(options: { readonly path: string }): void {
 }
 
 /** Tell a terminal how large its window is. `fd` is either end of it. @see ioctl_tty(2), TIOCSWINSZ */
-export function setTerminalSize(options: { readonly fd: number; readonly rows: number; readonly columns: number }): void {
+export function setTerminalSize(options: {
+  readonly fd: number;
+  readonly rows: number;
+  readonly columns: number;
+}): void {
   check(native().setTerminalSize(options.fd, options.rows, options.columns), "ioctl");
 }

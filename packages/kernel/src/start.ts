@@ -163,7 +163,9 @@ export async function waitForChild(pidfd: number, quiet = false): Promise<Ending
   await readable(pidfd, quiet);
   const { code, status } = check(native().reap(pidfd), "waitid") as { code: number; status: number };
   const exited = 1; // CLD_EXITED
-  return code === exited ? { code: status, signal: undefined } : { code: undefined, signal: signalNames.get(status) ?? "SIGKILL" };
+  return code === exited
+    ? { code: status, signal: undefined }
+    : { code: undefined, signal: signalNames.get(status) ?? "SIGKILL" };
 }
 
 /** The process that a conversation with a starting child is about; a `fork` step replaces it. */
@@ -257,8 +259,10 @@ export async function start(options: StartOptions): Promise<Child> {
 
 function cloneHint(errno: number, namespaces: readonly NamespaceType[]): string | undefined {
   const { ENOSPC, EPERM, EUSERS } = constants.errno as Record<string, number>;
-  if (errno === ENOSPC || errno === EUSERS) return "the limit on namespaces is reached: see /proc/sys/user/max_*_namespaces";
-  if (errno === EPERM && namespaces.includes("user")) return "this kernel lets only root make user namespaces: see the sysctls kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns";
+  if (errno === ENOSPC || errno === EUSERS)
+    return "the limit on namespaces is reached: see /proc/sys/user/max_*_namespaces";
+  if (errno === EPERM && namespaces.includes("user"))
+    return "this kernel lets only root make user namespaces: see the sysctls kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns";
   if (errno === EPERM) return "making namespaces needs root or a user namespace";
   return undefined;
 }

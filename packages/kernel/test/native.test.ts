@@ -14,7 +14,8 @@ const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 /** The interpreter, as scripts/build-native.mjs lists it. */
 const interpreter = readdirSync(native).filter(
-  (name) => /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c", "overlay_string.c"].includes(name),
+  (name) =>
+    /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c", "overlay_string.c"].includes(name),
 );
 
 test("the interpreter compiles with sanitizers, without a warning", () => {

@@ -61,10 +61,25 @@ function bindStep(o: MountOptions, options: ParsedOptions, missing: MissingTarge
 
 function laterSteps(o: MountOptions, options: ParsedOptions): Step[] {
   const steps: Step[] = [];
-  const change = (set: readonly MountAttribute[], clear: readonly MountAttribute[], propagation: ParsedOptions["propagation"], recursive: boolean): void => {
-    steps.push({ do: "setMount", in: "rootfs", target: o.mount.destination, recursive, set, clear, propagation, because: o.because });
+  const change = (
+    set: readonly MountAttribute[],
+    clear: readonly MountAttribute[],
+    propagation: ParsedOptions["propagation"],
+    recursive: boolean,
+  ): void => {
+    steps.push({
+      do: "setMount",
+      in: "rootfs",
+      target: o.mount.destination,
+      recursive,
+      set,
+      clear,
+      propagation,
+      because: o.because,
+    });
   };
-  if (options.bind && options.recursive && (options.set.length > 0 || options.clear.length > 0)) change(options.set, options.clear, "keep", false);
+  if (options.bind && options.recursive && (options.set.length > 0 || options.clear.length > 0))
+    change(options.set, options.clear, "keep", false);
   if (options.propagation !== "keep") change([], [], options.propagation, options.propagationRecursive);
   return steps;
 }

@@ -18,7 +18,8 @@ export interface MountInfo {
 }
 
 // The kernel writes space, tab, newline and backslash as three octal digits.
-const unescape = (text: string): string => text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+const unescape = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** @throws {MountsError} `ERR_MOUNTS_TABLE` for a line that is none of mountinfo */
 export function parseMountInfo(text: string): MountInfo[] {

@@ -72,12 +72,19 @@ export function parseOptions(options: readonly string[], type: string): ParsedOp
     } else if (!nothing.has(option)) found.data.push(option);
   }
   if (found.bind && found.data.length > 0)
-    throw new MountsError("ERR_MOUNTS_OPTION", `a bind mount knows no option ${found.data.map((one) => JSON.stringify(one)).join(", ")}`);
+    throw new MountsError(
+      "ERR_MOUNTS_OPTION",
+      `a bind mount knows no option ${found.data.map((one) => JSON.stringify(one)).join(", ")}`,
+    );
   return found;
 }
 
 /** A flag is set or cleared, whatever was said last. @see mount(8), "-o" */
-function noteFlag([verb, flag]: readonly ["set" | "clear", MountAttribute], set: MountAttribute[], clear: MountAttribute[]): void {
+function noteFlag(
+  [verb, flag]: readonly ["set" | "clear", MountAttribute],
+  set: MountAttribute[],
+  clear: MountAttribute[],
+): void {
   for (const list of [set, clear]) if (list.includes(flag)) list.splice(list.indexOf(flag), 1);
   (verb === "set" ? set : clear).push(flag);
 }

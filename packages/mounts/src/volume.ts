@@ -24,10 +24,14 @@ const known = new Set([
 export function parseVolume(text: string): Volume {
   const parts = text.split(":");
   const refuse = (why: string): never => {
-    throw new MountsError("ERR_MOUNTS_VOLUME", `invalid volume specification ${JSON.stringify(text)}: ${why}; write SOURCE:TARGET[:ro]`);
+    throw new MountsError(
+      "ERR_MOUNTS_VOLUME",
+      `invalid volume specification ${JSON.stringify(text)}: ${why}; write SOURCE:TARGET[:ro]`,
+    );
   };
   if (parts.length > 3) refuse("too many colons");
-  const [source, target, options] = parts.length === 1 ? [undefined, parts[0]!, ""] : [parts[0]!, parts[1]!, parts[2] ?? ""];
+  const [source, target, options] =
+    parts.length === 1 ? [undefined, parts[0]!, ""] : [parts[0]!, parts[1]!, parts[2] ?? ""];
   if (source === "") refuse("the source is empty");
   if (!target.startsWith("/")) refuse("the target must be an absolute path");
   if (depth(target) === 0) refuse("the target cannot be the root directory");
@@ -57,7 +61,12 @@ export function volumeMount(volume: Volume, source: string): Mount {
     destination: volume.target,
     type: "bind",
     source,
-    options: [volume.options.includes("bind") ? "bind" : "rbind", volume.readOnly ? "rro" : "rw", ...rest, ...propagation],
+    options: [
+      volume.options.includes("bind") ? "bind" : "rbind",
+      volume.readOnly ? "rro" : "rw",
+      ...rest,
+      ...propagation,
+    ],
   };
 }
 
@@ -66,7 +75,16 @@ export function parseTmpfs(text: string): Mount {
   const colon = text.indexOf(":");
   const target = colon < 0 ? text : text.slice(0, colon);
   if (!target.startsWith("/") || text.includes("\0"))
-    throw new MountsError("ERR_MOUNTS_VOLUME", `invalid tmpfs ${JSON.stringify(text)}: the target must be an absolute path`);
-  const words = colon < 0 ? [] : text.slice(colon + 1).split(",").filter((word) => word !== "");
+    throw new MountsError(
+      "ERR_MOUNTS_VOLUME",
+      `invalid tmpfs ${JSON.stringify(text)}: the target must be an absolute path`,
+    );
+  const words =
+    colon < 0
+      ? []
+      : text
+          .slice(colon + 1)
+          .split(",")
+          .filter((word) => word !== "");
   return { destination: target, type: "tmpfs", source: "tmpfs", options: ["noexec", "nosuid", "nodev", ...words] };
 }

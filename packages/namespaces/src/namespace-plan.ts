@@ -55,6 +55,10 @@ export function namespacePlan(namespaces: readonly Namespace[]): NamespacePlan {
     fork: joined.some((one) => one.type === "pid"),
     unshare: made
       .filter((type) => late.includes(type))
-      .map((type) => ({ do: "unshare", types: [type], because: { option: `linux.namespaces.${type}`, why: why[type] } })),
+      .map((type) => ({
+        do: "unshare",
+        types: [type],
+        because: { option: `linux.namespaces.${type}`, why: why[type] },
+      })),
   };
 }

@@ -9,7 +9,9 @@ import { NamespacesError } from "./namespaces-error.ts";
  * @see time_namespaces(7), "/proc/pid/timens_offsets"
  */
 export function timeOffsetSteps(offsets: TimeOffsets): Step[] {
-  const lines = Object.entries(offsets).map(([clock, offset]) => `${clock} ${offset?.secs ?? 0} ${offset?.nanosecs ?? 0}\n`);
+  const lines = Object.entries(offsets).map(
+    ([clock, offset]) => `${clock} ${offset?.secs ?? 0} ${offset?.nanosecs ?? 0}\n`,
+  );
   if (lines.length === 0) return [];
   const because = { option: "linux.timeOffsets", why: "its clocks count from elsewhere" };
   return [
@@ -27,7 +29,10 @@ export function timeOffsetSteps(offsets: TimeOffsets): Step[] {
 export function parseTimeOffset(text: string): TimeOffsets {
   const match = /^(?:(boottime|monotonic)=)?([+-]?)((?:\d{1,9}[dhms]){1,4}|\d{1,12})$/.exec(text);
   if (match === null)
-    throw new NamespacesError("ERR_NAMESPACES_TIME", `invalid time offset ${JSON.stringify(text)}: write +1d2h, -30s or boottime=+90m`);
+    throw new NamespacesError(
+      "ERR_NAMESPACES_TIME",
+      `invalid time offset ${JSON.stringify(text)}: write +1d2h, -30s or boottime=+90m`,
+    );
   const [, clock, sign, amount] = match;
   const seconds = { d: 86_400, h: 3600, m: 60, s: 1 } as Record<string, number>;
   let sum = /^\d+$/.test(amount!) ? Number(amount) : 0;

@@ -18,6 +18,9 @@ export function lowerText(links: readonly string[]): string {
 
 /** The short names in a `lower` file. Anything else in it is refused: the file names what gets mounted. */
 export function parseLower(text: string): string[] | undefined {
-  const links = text.trim().split(":").map((part) => part.replace(/^l\//, ""));
+  const links = text
+    .trim()
+    .split(":")
+    .map((part) => part.replace(/^l\//, ""));
   return links.every(isShortName) ? links : undefined;
 }

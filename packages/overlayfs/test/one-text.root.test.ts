@@ -14,14 +14,32 @@ test.skipIf(notRoot)("40 layers as one text, with a comma in their names (needs 
   const directory = mkdtempSync(join(tmpdir(), "ctr,overlayfs-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const lowers = Array.from({ length: 40 }, (_, index) => join(directory, `layer-${index}`)).toReversed();
-  const [upper, work, target] = ["upper", "work", "target"].map((name) => join(directory, name)) as [string, string, string];
+  const [upper, work, target] = ["upper", "work", "target"].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
   for (const path of [...lowers, upper, work, target]) mkdirSync(path);
   writeFileSync(join(lowers[0]!, "top"), "the newest");
   writeFileSync(join(lowers[39]!, "only-oldest"), "");
-  const alone: Step = { do: "setMount", in: "host", target: "/", recursive: true, set: [], clear: [], propagation: "private", because };
+  const alone: Step = {
+    do: "setMount",
+    in: "host",
+    target: "/",
+    recursive: true,
+    set: [],
+    clear: [],
+    propagation: "private",
+    because,
+  };
   const script =
     'test "$(cat "$1/top")" = "the newest" && test -e "$1/only-oldest" && echo new > "$1/new" && ! grep -q "$2" /proc/self/mountinfo';
-  const run: Step = { do: "exec", argv: ["/bin/sh", "-c", script, "sh", target, ` ${work} `], env: ["PATH=/usr/bin:/bin"], because };
+  const run: Step = {
+    do: "exec",
+    argv: ["/bin/sh", "-c", script, "sh", target, ` ${work} `],
+    env: ["PATH=/usr/bin:/bin"],
+    because,
+  };
   const view = overlaySteps({ lowers, upper, work, oneByOne: false, target, because });
   const child = await start({ steps: [alone, ...view, run], namespaces: ["mount"] });
   expect(await child.ended()).toEqual({ code: 0, signal: undefined });

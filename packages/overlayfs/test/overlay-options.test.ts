@@ -6,7 +6,11 @@ const written = { upper: "/u", work: "/w" } as const;
 
 const cases: readonly { overlay: Partial<Overlay>; is: string[] | RegExp; why: string }[] = [
   { overlay: {}, is: ["lowerdir+=/b", "lowerdir+=/a"], why: "read-only, newest first" },
-  { overlay: written, is: ["lowerdir+=/b", "lowerdir+=/a", "upperdir=/u", "workdir=/w", "redirect_dir=off", "metacopy=off"], why: "written through" },
+  {
+    overlay: written,
+    is: ["lowerdir+=/b", "lowerdir+=/a", "upperdir=/u", "workdir=/w", "redirect_dir=off", "metacopy=off"],
+    why: "written through",
+  },
   {
     overlay: { upper: "/u\\p:,", work: "/w\\k" },
     is: ["lowerdir+=/b", "lowerdir+=/a", "upperdir=/u\\\\p:,", "workdir=/w\\\\k", "redirect_dir=off", "metacopy=off"],

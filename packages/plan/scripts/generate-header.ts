@@ -1,7 +1,7 @@
 // Writes packages/kernel/native/plan.h: the C side of the step table, so that the two cannot disagree.
 import { readFileSync, writeFileSync } from "node:fs";
-import { type FieldKind, layout } from "../src/layout.ts";
 import { planMagic, stepNumber } from "../src/encode.ts";
+import { type FieldKind, layout } from "../src/layout.ts";
 
 const cType = (kind: FieldKind): string => {
   if (typeof kind === "object") return "u64 ";
@@ -53,7 +53,12 @@ const parts: string[] = [
 for (const [name, fields] of Object.entries(layout)) {
   const entries = Object.entries(fields) as [string, FieldKind][];
   if (entries.length === 0) continue;
-  parts.push(`struct step_${snake(name)} {`, ...entries.map(([key, kind]) => `\t${cType(kind)}${field(key)};`), "};", "");
+  parts.push(
+    `struct step_${snake(name)} {`,
+    ...entries.map(([key, kind]) => `\t${cType(kind)}${field(key)};`),
+    "};",
+    "",
+  );
   parts.push(`static inline bool take_${snake(name)}(struct cursor *at, struct step_${snake(name)} *step)`, "{");
   entries.forEach(([key, kind], index) => {
     const call = `${reader(kind)}(at, &step->${field(key)})`;
@@ -67,7 +72,9 @@ const target = new URL("../../kernel/native/plan.h", import.meta.url);
 const text = parts.join("\n");
 if (process.argv[2] === "--check") {
   if (readFileSync(target, "utf8") !== text) {
-    console.error("packages/kernel/native/plan.h is not what layout.ts says: node --conditions=ctr-source packages/plan/scripts/generate-header.ts");
+    console.error(
+      "packages/kernel/native/plan.h is not what layout.ts says: node --conditions=ctr-source packages/plan/scripts/generate-header.ts",
+    );
     process.exit(1);
   }
 } else {

@@ -9,7 +9,12 @@ export function defaultMounts(o: { readonly shmBytes: number; readonly privilege
   const readOnly = o.privileged ? "rw" : "ro";
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
-    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
     {
       destination: "/dev/pts",
       type: "devpts",
@@ -17,7 +22,12 @@ export function defaultMounts(o: { readonly shmBytes: number; readonly privilege
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
     { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", readOnly] },
-    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [readOnly, "nosuid", "noexec", "nodev"] },
+    {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: [readOnly, "nosuid", "noexec", "nodev"],
+    },
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     {
       destination: "/dev/shm",

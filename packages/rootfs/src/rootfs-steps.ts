@@ -31,7 +31,11 @@ export interface RootfsOptions {
  *
  * @throws {MountsError} for mount options that mean nothing
  */
-export function rootfsSteps(o: RootfsOptions): { readonly fill: Step[]; readonly protect: Step[]; readonly pivot: Step[] } {
+export function rootfsSteps(o: RootfsOptions): {
+  readonly fill: Step[];
+  readonly protect: Step[];
+  readonly pivot: Step[];
+} {
   const mounts = (o.config.mounts ?? []).map((mount) => ({ ...mount, destination: cleanPath(mount.destination) }));
   return {
     fill: [...openRoot(o), ...mounts.flatMap((mount, index) => oneMount(o, mount, index)), ...devices(o, mounts)],
@@ -78,7 +82,10 @@ function propagationOf(word: string): [Propagation, boolean] {
 const fixedPlaces = new Set(["/proc", "/sys", "/dev"]);
 
 function oneMount(o: RootfsOptions, mount: Mount, index: number): Step[] {
-  const because: Reason = { option: `mounts[${index}]`, why: `${mount.destination} is ${mount.source ?? mount.type ?? "mounted"}` };
+  const because: Reason = {
+    option: `mounts[${index}]`,
+    why: `${mount.destination} is ${mount.source ?? mount.type ?? "mounted"}`,
+  };
   if (mount.type === "cgroup") return cgroupMount(o, mount, because);
   const fixed = fixedPlaces.has(mount.destination) && !parseOptions(mount.options ?? [], mount.type ?? "none").bind;
   return mountSteps({
@@ -147,7 +154,9 @@ function protection(config: RuntimeConfig): Step[] {
 }
 
 function pivot(config: RuntimeConfig): Step[] {
-  const steps: Step[] = [{ do: "pivotRoot", because: { option: "root.path", why: "nothing of the host's tree is left" } }];
+  const steps: Step[] = [
+    { do: "pivotRoot", because: { option: "root.path", why: "nothing of the host's tree is left" } },
+  ];
   if (config.root?.readonly)
     steps.push({
       do: "setMount",

@@ -50,8 +50,13 @@ export function containerPlan(o: ContainerPlanOptions): ContainerPlan {
   refuseUnsupported(config);
   const namespaces = namespacePlan(linux.namespaces ?? []);
   if (!namespaces.clone.includes("mount"))
-    throw new RuntimeError("ERR_RUNTIME_UNSUPPORTED", "a container without a mount namespace of its own would pivot the host's root");
-  const userNamespace = namespaces.clone.includes("user") || namespaces.join.some((step) => step.do === "joinNamespace" && step.type === "user");
+    throw new RuntimeError(
+      "ERR_RUNTIME_UNSUPPORTED",
+      "a container without a mount namespace of its own would pivot the host's root",
+    );
+  const userNamespace =
+    namespaces.clone.includes("user") ||
+    namespaces.join.some((step) => step.do === "joinNamespace" && step.type === "user");
   const rootfs = rootfsSteps({
     config,
     path: o.rootfs,
@@ -128,7 +133,8 @@ function oomScore(config: RuntimeConfig): Step[] {
 
 function names(config: RuntimeConfig): Step[] {
   const steps: Step[] = [];
-  if (config.hostname) steps.push({ do: "setHostname", name: config.hostname, because: { option: "hostname", why: "its name" } });
+  if (config.hostname)
+    steps.push({ do: "setHostname", name: config.hostname, because: { option: "hostname", why: "its name" } });
   if (config.domainname)
     steps.push({ do: "setDomainname", name: config.domainname, because: { option: "domainname", why: "its domain" } });
   return steps;
@@ -151,5 +157,8 @@ function refuseUnsupported(config: RuntimeConfig): void {
   ];
   const found = asked.filter(([, value]) => value !== undefined && value !== "").map(([name]) => name);
   if (found.length > 0)
-    throw new RuntimeError("ERR_RUNTIME_UNSUPPORTED", `the configuration asks for ${found.join(", ")}, which this runtime does not do yet`);
+    throw new RuntimeError(
+      "ERR_RUNTIME_UNSUPPORTED",
+      `the configuration asks for ${found.join(", ")}, which this runtime does not do yet`,
+    );
 }

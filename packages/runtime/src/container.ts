@@ -1,5 +1,5 @@
 import { type Cgroup, createCgroup } from "@ctr/cgroups";
-import { type Child, type Ending, isKernelError, KernelError, start, type StepTime } from "@ctr/kernel";
+import { type Child, type Ending, isKernelError, KernelError, type StepTime, start } from "@ctr/kernel";
 import { writeIdMaps } from "@ctr/namespaces";
 import type { RuntimeConfig } from "@ctr/oci";
 import type { Step } from "@ctr/plan";
@@ -169,8 +169,14 @@ export function programError(error: unknown): unknown {
     case "EACCES":
     case "ENOEXEC":
     case "EISDIR": {
-      const why = error.symbol === "ENOEXEC" ? "exec format error: no program for this machine, and no #! line" : "permission denied: it is not executable";
-      return new RuntimeError("ERR_RUNTIME_PROGRAM_NOT_EXECUTABLE", `${failed} ${why}`, { cause: error, exitCode: 126 });
+      const why =
+        error.symbol === "ENOEXEC"
+          ? "exec format error: no program for this machine, and no #! line"
+          : "permission denied: it is not executable";
+      return new RuntimeError("ERR_RUNTIME_PROGRAM_NOT_EXECUTABLE", `${failed} ${why}`, {
+        cause: error,
+        exitCode: 126,
+      });
     }
     default:
       return error;

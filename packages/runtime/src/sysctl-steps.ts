@@ -23,7 +23,12 @@ export function sysctlSteps(sysctl: Readonly<Record<string, string>>, namespaces
     if (!/^[a-z0-9_]+(?:[./][a-zA-Z0-9_:-]+)+$/.test(name)) refuse("it is no name of a kernel parameter");
     if (!/^[\x20-\x7e\t]*$/.test(value)) refuse("its value holds control characters");
     const dotted = name.includes("/") && !name.includes(".") ? name.replaceAll("/", ".") : name;
-    const owner = ipcNames.has(dotted) || dotted.startsWith("fs.mqueue.") ? "ipc" : dotted.startsWith("net.") ? "network" : undefined;
+    const owner =
+      ipcNames.has(dotted) || dotted.startsWith("fs.mqueue.")
+        ? "ipc"
+        : dotted.startsWith("net.")
+          ? "network"
+          : undefined;
     if (owner === undefined) refuse("it belongs to the whole machine, not to a namespace");
     else if (!own.has(owner)) refuse(`the container shares its ${owner} namespace`);
     return {

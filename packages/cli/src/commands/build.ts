@@ -38,7 +38,9 @@ export function register(program: Command): void {
     .option("-q, --quiet", "print only the id of the image")
     .option("--progress <kind>", "auto, tty, plain or quiet", "auto")
     .option("--iidfile <file>", "write the id of the image to a file")
-    .action((context: string, flags: Flags, command: Command) => withEngine(command, (engine) => build(engine, context, flags)));
+    .action((context: string, flags: Flags, command: Command) =>
+      withEngine(command, (engine) => build(engine, context, flags)),
+    );
   program
     .command("builder")
     .summary("more about builds")
@@ -76,9 +78,11 @@ async function build(engine: Engine, context: string, flags: Flags): Promise<voi
 
 function optionsOf(context: string, flags: Flags): BuildOptions {
   const directory = resolve(context);
-  if (!existsSync(directory)) throw new Failure(`unable to prepare context: path ${JSON.stringify(context)} not found`, 1);
+  if (!existsSync(directory))
+    throw new Failure(`unable to prepare context: path ${JSON.stringify(context)} not found`, 1);
   const network = flags.network ?? "default";
-  if (network !== "default" && network !== "none" && network !== "host") throw new Failure(`--network ${network}: default, none and host are there`, 1);
+  if (network !== "default" && network !== "none" && network !== "host")
+    throw new Failure(`--network ${network}: default, none and host are there`, 1);
   const pairs = (list: readonly string[] | undefined): Record<string, string> =>
     Object.fromEntries(
       (list ?? []).flatMap((text) => {
@@ -109,7 +113,10 @@ function explained(error: unknown, options: BuildOptions): unknown {
   if (error.line === undefined) return new Failure(error.message, 1);
   const line = readText(path).split("\n")[error.line - 1] ?? "";
   const caret = `${line.slice(0, (error.column ?? 1) - 1).replace(/[^\t]/g, " ")}^`;
-  return new Failure(`${harmless(error.file ?? file)}:${error.line}:${error.column}: ${error.message}\n  ${harmless(line)}\n  ${caret}`, 1);
+  return new Failure(
+    `${harmless(error.file ?? file)}:${error.line}:${error.column}: ${error.message}\n  ${harmless(line)}\n  ${caret}`,
+    1,
+  );
 }
 
 function readText(path: string): string {

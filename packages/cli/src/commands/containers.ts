@@ -23,18 +23,24 @@ export function register(program: Command): void {
     .command("start <container...>")
     .summary("start containers that were made or have ended")
     .action((names: string[], _flags: object, command: Command) =>
-      forEach(command, names, async (engine, name) => (await engine.containers.start(name, { detached: true })).attachment.close()),
+      forEach(command, names, async (engine, name) =>
+        (await engine.containers.start(name, { detached: true })).attachment.close(),
+      ),
     );
   program
     .command("stop <container...>")
     .summary("stop containers: their stop signal, then SIGKILL")
     .option("-t, --time <seconds>", "seconds until SIGKILL")
-    .action((names: string[], flags: { time?: string }, command: Command) => forEach(command, names, (engine, name) => stop(engine, name, flags.time)));
+    .action((names: string[], flags: { time?: string }, command: Command) =>
+      forEach(command, names, (engine, name) => stop(engine, name, flags.time)),
+    );
   program
     .command("kill <container...>")
     .summary("send a signal to containers")
     .option("-s, --signal <signal>", "which signal", "KILL")
-    .action((names: string[], flags: { signal: string }, command: Command) => forEach(command, names, (engine, name) => engine.containers.kill(name, flags.signal)));
+    .action((names: string[], flags: { signal: string }, command: Command) =>
+      forEach(command, names, (engine, name) => engine.containers.kill(name, flags.signal)),
+    );
   program
     .command("rm <container...>")
     .summary("remove containers")
@@ -72,7 +78,11 @@ export function register(program: Command): void {
 }
 
 /** Do something with each container and print the names of those where it worked; one that fails does not stop the rest. */
-async function forEach(command: Command, names: readonly string[], act: (engine: Engine, name: string) => Promise<void>): Promise<void> {
+async function forEach(
+  command: Command,
+  names: readonly string[],
+  act: (engine: Engine, name: string) => Promise<void>,
+): Promise<void> {
   await withEngine(command, async (engine) => {
     for (const name of names) {
       try {
@@ -89,7 +99,8 @@ async function forEach(command: Command, names: readonly string[], act: (engine:
 
 async function stop(engine: Engine, name: string, time: string | undefined): Promise<void> {
   const seconds = time === undefined ? undefined : Number(time);
-  if (seconds !== undefined && !Number.isInteger(seconds)) throw new Failure(`invalid argument ${JSON.stringify(time)} for --time: write seconds`, 125);
+  if (seconds !== undefined && !Number.isInteger(seconds))
+    throw new Failure(`invalid argument ${JSON.stringify(time)} for --time: write seconds`, 125);
   const { killed, ignoresSignal } = await engine.containers.stop(name, { seconds });
   if (killed && ignoresSignal)
     process.stderr.write(
@@ -119,7 +130,12 @@ async function ps(engine: Engine, flags: PsFlags): Promise<void> {
     return;
   }
   const headings = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
-  process.stdout.write(table(headings, rows.map((row) => [row.ID, row.Image, row.Command, row.RunningFor, row.Status, row.Ports, row.Names])));
+  process.stdout.write(
+    table(
+      headings,
+      rows.map((row) => [row.ID, row.Image, row.Command, row.RunningFor, row.Status, row.Ports, row.Names]),
+    ),
+  );
 }
 
 function psRow(record: ContainerRecord, id: string, short: boolean) {
@@ -140,7 +156,10 @@ function psRow(record: ContainerRecord, id: string, short: boolean) {
     Labels: Object.entries(record.options.labels ?? {})
       .map(([name, value]) => `${name}=${value}`)
       .join(","),
-    Networks: typeof record.options.network === "object" ? `container:${record.options.network.container}` : (record.options.network ?? "bridge"),
+    Networks:
+      typeof record.options.network === "object"
+        ? `container:${record.options.network.container}`
+        : (record.options.network ?? "bridge"),
   };
 }
 

@@ -51,7 +51,11 @@ async function exec(engine: Engine, name: string, args: readonly string[], flags
     privileged: flags.privileged ?? false,
     tty: flags.tty ?? false,
     ...optional("terminalSize", size),
-    stdio: [flags.interactive && !flags.tty ? 0 : nothing, flags.tty || flags.detach ? nothing : 1, flags.tty || flags.detach ? nothing : 2],
+    stdio: [
+      flags.interactive && !flags.tty ? 0 : nothing,
+      flags.tty || flags.detach ? nothing : 1,
+      flags.tty || flags.detach ? nothing : 2,
+    ],
   });
   closeSync(nothing);
   if (flags.detach) return 0;

@@ -26,16 +26,22 @@ export function register(program: Command): void {
     .option("-q, --quiet", "only ids")
     .option("--no-trunc", "ids in full")
     .option("--format <template>", "Go template, `json` or `table …`")
-    .action((name: string | undefined, flags: ListFlags, command: Command) => withEngine(command, async (engine) => list(engine, name, flags)));
+    .action((name: string | undefined, flags: ListFlags, command: Command) =>
+      withEngine(command, async (engine) => list(engine, name, flags)),
+    );
   program
     .command("rmi <image...>")
     .summary("remove images")
     .option("-f, --force", "also with a container made from it")
-    .action((names: string[], flags: { force?: boolean }, command: Command) => withEngine(command, (engine) => remove(engine, names, flags.force ?? false)));
+    .action((names: string[], flags: { force?: boolean }, command: Command) =>
+      withEngine(command, (engine) => remove(engine, names, flags.force ?? false)),
+    );
   program
     .command("tag <image> <name>")
     .summary("give an image one more name")
-    .action((image: string, name: string, _flags: object, command: Command) => withEngine(command, async (engine) => engine.images.tag(image, name)));
+    .action((image: string, name: string, _flags: object, command: Command) =>
+      withEngine(command, async (engine) => engine.images.tag(image, name)),
+    );
   const image = program.command("image").summary("more about images");
   image
     .command("from-host <program...>")
@@ -44,7 +50,11 @@ export function register(program: Command): void {
     .option("--data <path>", "a file or directory that comes along", collect)
     .action((programs: string[], flags: { tag: string[]; data?: string[] }, command: Command) =>
       withEngine(command, async (engine) => {
-        const made = await engine.images.fromHost({ programs, tags: flags.tag, ...(flags.data === undefined ? {} : { data: flags.data }) });
+        const made = await engine.images.fromHost({
+          programs,
+          tags: flags.tag,
+          ...(flags.data === undefined ? {} : { data: flags.data }),
+        });
         process.stdout.write(`${made.id}\n`);
       }),
     );
@@ -63,10 +73,20 @@ export function register(program: Command): void {
 function list(engine: Engine, name: string | undefined, flags: ListFlags): void {
   const wanted = name === undefined ? undefined : parseReference(name);
   const rows = engine.images.list().flatMap((summary) => rowsOf(summary, flags.trunc));
-  const shown = rows.filter((row) => wanted === undefined || (row.Repository === familiarName(wanted) && (!name!.includes(":") || row.Tag === wanted.tag)));
+  const shown = rows.filter(
+    (row) =>
+      wanted === undefined ||
+      (row.Repository === familiarName(wanted) && (!name!.includes(":") || row.Tag === wanted.tag)),
+  );
   if (flags.quiet) process.stdout.write([...new Set(shown.map((row) => row.ID))].map((id) => `${id}\n`).join(""));
   else if (flags.format !== undefined) process.stdout.write(formatRows(flags.format, shown, table));
-  else process.stdout.write(table(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], shown.map((row) => [row.Repository, row.Tag, row.ID, row.CreatedSince, row.Size])));
+  else
+    process.stdout.write(
+      table(
+        ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"],
+        shown.map((row) => [row.Repository, row.Tag, row.ID, row.CreatedSince, row.Size]),
+      ),
+    );
 }
 
 interface ImageRow {
@@ -87,14 +107,20 @@ function rowsOf({ image, id, size }: ImageSummary, short: boolean): ImageRow[] {
   };
   const tagged = image.names.filter((name) => !name.includes("@")).map((name) => parseReference(name));
   if (tagged.length === 0) return [{ Repository: "<none>", Tag: "<none>", ...common }];
-  return tagged.map((reference) => ({ Repository: familiarName(reference), Tag: reference.tag ?? "<none>", ...common }));
+  return tagged.map((reference) => ({
+    Repository: familiarName(reference),
+    Tag: reference.tag ?? "<none>",
+    ...common,
+  }));
 }
 
 async function remove(engine: Engine, names: readonly string[], force: boolean): Promise<void> {
   for (const name of names) {
     try {
       const { untagged, deleted } = await engine.images.remove(name, { force });
-      process.stdout.write([...untagged.map((one) => `Untagged: ${one}\n`), ...deleted.map((one) => `Deleted: ${one}\n`)].join(""));
+      process.stdout.write(
+        [...untagged.map((one) => `Untagged: ${one}\n`), ...deleted.map((one) => `Deleted: ${one}\n`)].join(""),
+      );
     } catch (error) {
       process.stderr.write(`Error: ${harmless((error as Error).message)}\n`);
       process.exitCode = 1;

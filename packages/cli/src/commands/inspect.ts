@@ -34,7 +34,9 @@ export function register(program: Command): void {
 /** A list as JSON, or each by a template. */
 export function showDocuments(found: readonly Document[], format: string | undefined): string {
   if (format === undefined) return `${JSON.stringify(found, null, 4)}\n`;
-  return found.map((document) => `${format === "json" ? JSON.stringify(document) : fillTemplate(format, document)}\n`).join("");
+  return found
+    .map((document) => `${format === "json" ? JSON.stringify(document) : fillTemplate(format, document)}\n`)
+    .join("");
 }
 
 async function inspect(engine: Engine, name: string, type: string | undefined): Promise<Document> {

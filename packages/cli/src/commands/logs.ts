@@ -22,9 +22,18 @@ export function register(program: Command): void {
     .action((name: string, flags: Flags, command: Command) =>
       withEngine(command, async (engine) => {
         const tail = flags.tail === "all" ? undefined : Number(flags.tail);
-        if (tail !== undefined && !(Number.isInteger(tail) && tail >= 0)) throw new Failure(`invalid argument ${JSON.stringify(flags.tail)} for --tail: write a number of lines or all`, 125);
+        if (tail !== undefined && !(Number.isInteger(tail) && tail >= 0))
+          throw new Failure(
+            `invalid argument ${JSON.stringify(flags.tail)} for --tail: write a number of lines or all`,
+            125,
+          );
         const startsLine = { stdout: true, stderr: true };
-        const entries = engine.containers.logs(name, { follow: flags.follow ?? false, tail, since: timeOf(flags.since, "--since"), until: timeOf(flags.until, "--until") });
+        const entries = engine.containers.logs(name, {
+          follow: flags.follow ?? false,
+          tail,
+          since: timeOf(flags.since, "--since"),
+          until: timeOf(flags.until, "--until"),
+        });
         for await (const { stream, log, time } of entries) {
           process[stream].write(flags.timestamps && startsLine[stream] ? `${time} ${log}` : log);
           startsLine[stream] = log.endsWith("\n");
@@ -44,6 +53,7 @@ function timeOf(text: string | undefined, option: string): string | undefined {
       : /^\d+(\.\d+)?$/.test(text)
         ? Number(text) * 1000
         : Date.parse(text);
-  if (Number.isNaN(milliseconds)) throw new Failure(`invalid value for ${option}: ${JSON.stringify(text)} is no time`, 125);
+  if (Number.isNaN(milliseconds))
+    throw new Failure(`invalid value for ${option}: ${JSON.stringify(text)} is no time`, 125);
   return new Date(milliseconds).toISOString();
 }

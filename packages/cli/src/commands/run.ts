@@ -36,11 +36,16 @@ export function register(program: Command): void {
 }
 
 async function run(engine: Engine, image: string, args: readonly string[], flags: Flags): Promise<number> {
-  if (flags.tty && flags.interactive && !process.stdin.isTTY && !flags.detach) throw new Failure("the input device is not a TTY", 1);
+  if (flags.tty && flags.interactive && !process.stdin.isTTY && !flags.detach)
+    throw new Failure("the input device is not a TTY", 1);
   const size = flags.tty ? callersTerminal() : undefined;
   await engine.housekeeping();
   const options = createOptions(flags as Record<string, unknown>, image, args);
-  const record = await engine.containers.create({ ...options, startsAtOnce: true, ...(size === undefined ? {} : { terminalSize: size }) });
+  const record = await engine.containers.create({
+    ...options,
+    startsAtOnce: true,
+    ...(size === undefined ? {} : { terminalSize: size }),
+  });
   try {
     if (flags.explain || flags.dryRun) process.stderr.write(`${explain(await engine.containers.explain(record.id))}\n`);
     if (flags.dryRun) {
@@ -80,7 +85,8 @@ async function runHere(engine: Engine, id: string, flags: Flags): Promise<number
     const record = await engine.containers.get(id);
     if (flags.rm) await engine.containers.remove(id, { force: true });
     if (ending !== undefined) return exitCode(ending);
-    if (record.exitCode === undefined) throw new EngineError("ERR_ENGINE_NOT_RUNNING", `container ${id} went away without a word`);
+    if (record.exitCode === undefined)
+      throw new EngineError("ERR_ENGINE_NOT_RUNNING", `container ${id} went away without a word`);
     return record.exitCode;
   } finally {
     restore();
@@ -95,5 +101,10 @@ function showTiming(times: readonly StepTime[]): string {
   const slow = times.filter((time) => time.milliseconds >= 0.01).sort((a, b) => b.milliseconds - a.milliseconds);
   const rest = total - slow.reduce((sum, time) => sum + time.milliseconds, 0);
   const lines = slow.map((time) => `${time.milliseconds.toFixed(3).padStart(9)} ms  ${explainStep(time.step)}`);
-  return [...lines, `${rest.toFixed(3).padStart(9)} ms  ${times.length - slow.length} shorter steps`, `${total.toFixed(3).padStart(9)} ms  all steps`, ""].join("\n");
+  return [
+    ...lines,
+    `${rest.toFixed(3).padStart(9)} ms  ${times.length - slow.length} shorter steps`,
+    `${total.toFixed(3).padStart(9)} ms  all steps`,
+    "",
+  ].join("\n");
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Descriptor, encodeJson, mediaTypes } from "@ctr/oci";
 import { type Context, imagesDirectory, temporaryPath } from "./context.ts";
@@ -20,12 +20,10 @@ export function writeLayoutIndex(context: Context): void {
   const manifests = rows.map((row) =>
     named(JSON.parse(row.descriptor as string) as Descriptor, row.name as string | null),
   );
-  const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests };
-  replaceFile({
-    path: join(imagesDirectory(context), "index.json"),
-    temporary: temporaryPath(context),
-    text: encodeJson(index),
-  });
+  const text = encodeJson({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
+  const path = join(imagesDirectory(context), "index.json");
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return; // to replace it waits for the disk twice
+  replaceFile({ path, temporary: temporaryPath(context), text });
 }
 
 /** The specification's own annotation, and the one that containerd and Docker look at. */

@@ -27,11 +27,17 @@ export function namespacePath(pid: number | "self", type: NamespaceType): string
  */
 export function readNamespaces(pid: number | "self" = "self"): Record<NamespaceType, number> {
   const inode = (type: NamespaceType): number => Number(/\[(\d+)\]$/.exec(readlinkSync(namespacePath(pid, type)))?.[1]);
-  return Object.fromEntries(Object.keys(files).map((type) => [type, inode(type as NamespaceType)])) as Record<NamespaceType, number>;
+  return Object.fromEntries(Object.keys(files).map((type) => [type, inode(type as NamespaceType)])) as Record<
+    NamespaceType,
+    number
+  >;
 }
 
 /** Fill the id maps of a process that was born in a new user namespace and waits. */
-export function writeIdMaps(pid: number, maps: { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] }): void {
+export function writeIdMaps(
+  pid: number,
+  maps: { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] },
+): void {
   writeFileSync(`/proc/${pid}/uid_map`, idMapText(maps.uid));
   writeFileSync(`/proc/${pid}/gid_map`, idMapText(maps.gid));
 }

@@ -1,5 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { perform } from "@ctr/kernel";
 import { OverlayfsError } from "../overlayfs-error.ts";
@@ -67,7 +78,7 @@ export async function createLayerDirectory(o: {
   // The short link comes last: whoever finds the directory of a start that was cut off can find it too.
   const temporary = join(directory, "link.new");
   writeFileSync(temporary, link, { mode: 0o644 });
-  syncFile(temporary);
+  if (!o.container) syncFile(temporary); // what a container writes is not brought to disk at once either
   renameSync(temporary, join(directory, "link"));
   symlinkSync(`../${o.cacheId}/diff`, join(o.overlayRoot, "l", link));
   return { directory, diff, link };
@@ -83,7 +94,10 @@ function syncFile(path: string): void {
 }
 
 /** Remove a layer's directory and its short link; missing is fine. Follows nothing and enters no mount. */
-export async function removeLayerDirectory(o: { readonly overlayRoot: string; readonly cacheId: string }): Promise<void> {
+export async function removeLayerDirectory(o: {
+  readonly overlayRoot: string;
+  readonly cacheId: string;
+}): Promise<void> {
   checkCacheId(o.cacheId);
   let link: string | undefined;
   try {
@@ -113,6 +127,7 @@ export function readLower(overlayRoot: string, cacheId: string): string[] {
     throw error;
   }
   const links = parseLower(text);
-  if (links === undefined) throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${path} names something else than short links`);
+  if (links === undefined)
+    throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${path} names something else than short links`);
   return links;
 }

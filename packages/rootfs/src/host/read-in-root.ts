@@ -9,12 +9,17 @@ import { isKernelError, openIn } from "@ctr/kernel";
  * @param o.limit  bytes; a longer file is refused
  * @throws {RangeError} when the file is longer
  */
-export function readTextIn(o: { readonly root: number; readonly path: string; readonly limit: number }): string | undefined {
+export function readTextIn(o: {
+  readonly root: number;
+  readonly path: string;
+  readonly limit: number;
+}): string | undefined {
   let fd: number;
   try {
     fd = openIn({ root: o.root, path: o.path, flags: constants.O_RDONLY | constants.O_NONBLOCK });
   } catch (error) {
-    if (isKernelError(error) && ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EACCES"].includes(error.symbol)) return undefined;
+    if (isKernelError(error) && ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EACCES"].includes(error.symbol))
+      return undefined;
     throw error;
   }
   try {
