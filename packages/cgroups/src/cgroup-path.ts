@@ -6,7 +6,7 @@ import type { Hierarchy } from "./layout.ts";
  * @throws {CgroupError} `ERR_CGROUPS_PATH` unless it is absolute and clean: a name from outside must
  *   never lead to a cgroup that is somebody else's
  */
-export function cgroupNames(path: string): string[] {
+function cgroupNames(path: string): string[] {
   const names = path.split("/").slice(1);
   const reason = !path.startsWith("/")
     ? "it does not begin with /"

@@ -3,7 +3,7 @@ import { badValue, CgroupError } from "./cgroups-error.ts";
 import { integerIn } from "./integer.ts";
 
 /** What a process may want to do with a device: bits as <linux/bpf.h> has them, BPF_DEVCG_ACC_*. */
-export const deviceAccess = { mknod: 1, read: 2, write: 4 } as const;
+const deviceAccess = { mknod: 1, read: 2, write: 4 } as const;
 
 /** One rule with everything said; `undefined` numbers stand for all. */
 export interface DeviceException {

@@ -39,7 +39,7 @@ export function attach(attachment: Attachment, o: AttachOptions): () => void {
 }
 
 /** Every key goes to the program, Ctrl-C too. */
-export function rawMode(): () => void {
+function rawMode(): () => void {
   if (!process.stdin.isTTY) return () => undefined;
   process.stdin.setRawMode(true);
   return () => process.stdin.setRawMode(false);

@@ -1,22 +1,20 @@
 import { Command, CommanderError } from "commander";
-import * as containers from "./commands/containers.ts";
-import * as exec from "./commands/exec.ts";
-import * as images from "./commands/images.ts";
-import * as info from "./commands/info.ts";
-import * as inspect from "./commands/inspect.ts";
-import * as logs from "./commands/logs.ts";
-import * as run from "./commands/run.ts";
+import { register as containers } from "./commands/containers.ts";
+import { register as exec } from "./commands/exec.ts";
+import { register as images } from "./commands/images.ts";
+import { register as info } from "./commands/info.ts";
+import { register as inspect } from "./commands/inspect.ts";
+import { register as logs } from "./commands/logs.ts";
+import { register as run } from "./commands/run.ts";
 import { Failure, harmless } from "./failure.ts";
 
-interface CommandModule {
-  register(program: Command): void;
-}
+type Register = (program: Command) => void;
 
 /** Only the one that was called is registered. What is small is in the first file: every further file takes a millisecond to find and open. */
-const commands: Readonly<Record<string, CommandModule | (() => Promise<CommandModule>)>> = {
-  ...{ run, exec, containers, logs, inspect, images, info },
-  build: () => import("./commands/build.ts"),
-};
+const commands: Readonly<Record<string, Register>> = { run, exec, containers, logs, inspect, images, info };
+
+/** A third of the program, which no other command needs. */
+const loadBuild = async (): Promise<Register> => (await import("./commands/build.ts")).register;
 
 const homeOf: Readonly<Record<string, string>> = {
   ...{
@@ -54,10 +52,10 @@ async function makeProgram(args: readonly string[]): Promise<Command> {
     .showSuggestionAfterError()
     .exitOverride();
   const home = homeOf[calledCommand(args) ?? ""];
-  const wanted = home === undefined ? Object.keys(commands) : [home];
+  const wanted = home === undefined ? [...Object.keys(commands), "build"] : [home];
   for (const name of wanted) {
-    const module = commands[name]!;
-    (typeof module === "function" ? await module() : module).register(program);
+    const register = commands[name] ?? (await loadBuild());
+    register(program);
   }
   for (const command of program.commands) command.exitOverride();
   return program;

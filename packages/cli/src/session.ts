@@ -3,7 +3,7 @@ import { type Engine, openEngine } from "@ctr/engine";
 import type { Command } from "commander";
 
 /** Options that stand before the command. */
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly root?: string;
   readonly debug?: boolean;
 }

@@ -8,7 +8,7 @@ import { Failure } from "./failure.ts";
  * @see https://docs.docker.com/engine/cli/formatting/
  */
 export function fillTemplate(template: string, document: unknown): string {
-  const text = unescape(template);
+  const text = readEscapes(template);
   let result = "";
   let at = 0;
   for (const match of text.matchAll(/\{\{-?\s*([^{}]*?)\s*-?\}\}/g)) {
@@ -19,7 +19,7 @@ export function fillTemplate(template: string, document: unknown): string {
 }
 
 /** Docker takes \t and \n in a format for what they look like. */
-const unescape = (text: string): string => text.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
+const readEscapes = (text: string): string => text.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
 
 function evaluate(expression: string, document: unknown): string {
   const words = expression.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
@@ -84,7 +84,7 @@ export function formatRows(
 ): string {
   if (format === "json") return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
   if (!format.startsWith("table ")) return rows.map((row) => `${fillTemplate(format, row)}\n`).join("");
-  const columns = unescape(format.slice("table ".length)).split("\t");
+  const columns = readEscapes(format.slice("table ".length)).split("\t");
   const headings = columns.map((column) =>
     column.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (_, name: string) =>
       name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toUpperCase(),

@@ -35,7 +35,7 @@ export async function createContainer(context: Context, options: CreateOptions):
 }
 
 /** ENTRYPOINT and CMD, and what replaces them: an entrypoint given here makes the image's CMD meaningless. */
-export function argsOf(options: Pick<CreateOptions, "entrypoint" | "command">, image: ImageConfig["config"]): string[] {
+function argsOf(options: Pick<CreateOptions, "entrypoint" | "command">, image: ImageConfig["config"]): string[] {
   const entrypoint = options.entrypoint ?? image?.Entrypoint ?? [];
   const inherited = options.entrypoint === undefined ? (image?.Cmd ?? []) : [];
   const command = options.command !== undefined && options.command.length > 0 ? options.command : inherited;

@@ -141,7 +141,10 @@ type Port = NonNullable<ContainerRecord["ports"]>[number];
 function portsOf(record: ContainerRecord, show: (port: Port) => Document): Record<string, Document[]> {
   const found: Record<string, Document[]> = {};
   const asked = record.state === "running" ? (record.ports ?? []) : (record.options.ports ?? []);
-  for (const port of asked) (found[`${port.containerPort}/${port.protocol}`] ??= []).push(show(port));
+  for (const port of asked) {
+    const name = `${port.containerPort}/${port.protocol}`;
+    found[name] = [...(found[name] ?? []), show(port)];
+  }
   return found;
 }
 

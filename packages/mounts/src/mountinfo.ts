@@ -18,7 +18,7 @@ export interface MountInfo {
 }
 
 // The kernel writes space, tab, newline and backslash as three octal digits.
-const unescape = (text: string): string =>
+const readEscapes = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** @throws {MountsError} `ERR_MOUNTS_TABLE` for a line that is none of mountinfo */
@@ -37,12 +37,12 @@ export function parseMountInfo(text: string): MountInfo[] {
         id: Number(id),
         parent: Number(parent),
         device: device!,
-        root: unescape(root!),
-        target: unescape(target!),
+        root: readEscapes(root!),
+        target: readEscapes(target!),
         options: options.split(","),
         tags: fields.slice(6, dash),
         type: type!,
-        source: unescape(source!),
+        source: readEscapes(source!),
         superOptions: superOptions.split(","),
       };
     });

@@ -22,7 +22,7 @@ type Field<T> = { readonly read: Reader<T>; readonly isOptional: boolean };
 type Fields<T> = { readonly [Key in keyof T]-?: Field<Exclude<T[Key], undefined>> };
 
 /** `linux.resources.memory.limit`, `mounts[3].destination`, `annotations["a.b"]`. */
-export function pathOf(place: Place | undefined): string {
+function pathOf(place: Place | undefined): string {
   if (place === undefined) return "";
   const parent = pathOf(place.parent);
   if (typeof place.key === "number") return `${parent}[${place.key}]`;

@@ -95,22 +95,32 @@ class Writer {
     }
     switch (kind) {
       case "number":
-        return this.number(value as number);
+        this.number(value as number);
+        break;
       case "boolean":
-        return this.number(value ? 1 : 0);
+        this.number(value ? 1 : 0);
+        break;
       case "bigint":
-        return this.u64(value as bigint);
+        this.u64(value as bigint);
+        break;
       case "text":
-        return this.#text(name, value as string);
+        this.#text(name, value as string);
+        break;
       case "bytes":
-        return this.#sized(value as Uint8Array);
+        this.#sized(value as Uint8Array);
+        break;
       case "numbers":
-        this.number((value as readonly number[]).length);
-        for (const one of value as readonly number[]) this.number(one);
-        return;
+        this.#numbers(value as readonly number[]);
+        break;
       case "texts":
-        return this.#texts(name, value as readonly string[]);
+        this.#texts(name, value as readonly string[]);
+        break;
     }
+  }
+
+  #numbers(values: readonly number[]): void {
+    this.number(values.length);
+    for (const value of values) this.number(value);
   }
 
   #lookUp(name: string, words: Readonly<Record<string, number>>, value: string): number {

@@ -130,17 +130,21 @@ export async function run(o: RunOptions): Promise<RunningContainer> {
     throw programError(error);
   }
   let ending: Promise<Ending> | undefined;
-  const ended = async (): Promise<Ending> => {
+  const waitForEnd = async (): Promise<Ending> => {
     const how = await child.ended();
     await cgroup.remove();
     return how;
+  };
+  const ended = (): Promise<Ending> => {
+    ending ??= waitForEnd();
+    return ending;
   };
   return {
     pid: child.pid,
     cgroup,
     terminal: child.terminal,
     kill: (signal) => child.kill(signal),
-    ended: () => (ending ??= ended()),
+    ended,
     timing: () => child.timing(),
     async [Symbol.asyncDispose]() {
       try {
@@ -148,7 +152,7 @@ export async function run(o: RunOptions): Promise<RunningContainer> {
       } catch (error) {
         if (!isKernelError(error)) throw error; // it had ended
       }
-      await (ending ??= ended());
+      await ended();
     },
   };
 }

@@ -16,9 +16,9 @@ export interface Architecture {
   readonly narrow: boolean;
 }
 
-export const x86_64Architecture: Architecture = { audit: 0xc000003e, table: syscallTable(x86_64), narrow: false };
-export const i386Architecture: Architecture = { audit: 0x40000003, table: syscallTable(i386), narrow: true };
-export const aarch64Architecture: Architecture = { audit: 0xc00000b7, table: syscallTable(aarch64), narrow: false };
+const x86_64Architecture: Architecture = { audit: 0xc000003e, table: syscallTable(x86_64), narrow: false };
+const i386Architecture: Architecture = { audit: 0x40000003, table: syscallTable(i386), narrow: true };
+const aarch64Architecture: Architecture = { audit: 0xc00000b7, table: syscallTable(aarch64), narrow: false };
 
 /**
  * x32 arrives with x86-64's audit value and this bit in the number. The low bits are x86-64's numbers, except that

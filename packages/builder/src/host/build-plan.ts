@@ -162,7 +162,7 @@ async function triggersOf(
 }
 
 /** Stages that a stage begins with or copies from. */
-export function dependenciesOf(stage: Pick<PlannedStage, "base" | "steps" | "earlier">): number[] {
+function dependenciesOf(stage: Pick<PlannedStage, "base" | "steps" | "earlier">): number[] {
   const copied = stage.steps.flatMap((step) => {
     const found = step.name === "COPY" && step.from !== undefined ? findStage(stage.earlier, step.from) : undefined;
     return found === undefined ? [] : [found.index];

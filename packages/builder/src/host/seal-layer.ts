@@ -75,7 +75,7 @@ export async function readArchive(
   return { diffId: makeDigest("sha256", hash.digest("hex")), size, blob };
 }
 
-export function chainIdOf(parent: Digest | undefined, diffId: Digest): Digest {
+function chainIdOf(parent: Digest | undefined, diffId: Digest): Digest {
   return parent === undefined ? diffId : makeDigest("sha256", sha256(`${parent} ${diffId}`));
 }
 

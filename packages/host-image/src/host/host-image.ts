@@ -59,7 +59,7 @@ export function addNeeds(files: FileCollector, program: ResolvedProgram): void {
   if (program.usesCache) files.add("libraries", "/etc/ld.so.cache");
 }
 
-export function withPath(defaults: ContainerDefaults, searchPath: string): ContainerDefaults {
+function withPath(defaults: ContainerDefaults, searchPath: string): ContainerDefaults {
   const env = defaults.Env ?? [];
   return { ...defaults, Env: env.some((line) => line.startsWith("PATH=")) ? env : [`PATH=${searchPath}`, ...env] };
 }

@@ -39,7 +39,7 @@ export async function readManifest(context: Context, descriptor: Descriptor): Pr
   return parseManifest(await readDocument(context, descriptor, maxManifestBytes), descriptor.mediaType);
 }
 
-export async function readIndex(context: Context, descriptor: Descriptor): Promise<Index> {
+async function readIndex(context: Context, descriptor: Descriptor): Promise<Index> {
   return parseIndex(await readDocument(context, descriptor, maxManifestBytes), descriptor.mediaType);
 }
 
