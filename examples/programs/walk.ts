@@ -4,6 +4,7 @@ import {
   appendFileSync,
   closeSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -31,27 +32,32 @@ const shortId = (digest: string): string => digest.replace("sha256:", "").slice(
 const kilobytes = (bytes: number): string =>
   bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** What containers leave traces in, as it is at one moment. */
+/** What could be left of a container: names that nothing else on this machine has. */
 interface Traces {
-  readonly mounts: readonly string[];
-  readonly cgroups: readonly string[];
-  readonly interfaces: readonly string[];
-  readonly tables: readonly string[];
-  readonly namespaces: readonly string[];
+  readonly id: string;
+  readonly pid: number;
+  readonly bridge: string;
+  readonly network: number;
+  /** Every mount of the state directory. */
+  readonly root: string;
 }
 
-function traces(): Traces {
-  const trees = readdirSync("/sys/fs/cgroup").map((tree) => join("/sys/fs/cgroup", tree, "ctr"));
+/** The traces that are there now, by kind. */
+function found(traces: Traces): readonly (readonly [string, boolean])[] {
+  const cgroups = [
+    ...readdirSync("/sys/fs/cgroup").map((tree) => join("/sys/fs/cgroup", tree, "ctr")),
+    "/sys/fs/cgroup/ctr",
+  ];
   const processes = list("/proc").filter((name) => /^\d+$/.test(name));
-  return {
-    mounts: mountTable().map((mount) => mount.target),
-    cgroups: [...trees, "/sys/fs/cgroup/ctr"].flatMap((directory) =>
-      list(directory).filter((name) => /^[0-9a-f]{64}$/.test(name)),
-    ),
-    interfaces: [...readFileSync("/proc/net/dev", "utf8").matchAll(/^\s*([^\s:]+):/gm)].map((match) => match[1]!),
-    tables: readTables(sendMessages({ protocol: "netfilter", messages: [dumpTables("inet")] })),
-    namespaces: processes.flatMap((pid) => link(`/proc/${pid}/ns/net`)),
-  };
+  const tables = readTables(sendMessages({ protocol: "netfilter", messages: [dumpTables("inet")] }));
+  return [
+    ["mounts", mountTable().some((mount) => mount.target.startsWith(traces.root))],
+    ["cgroups", cgroups.some((directory) => list(directory).includes(traces.id))],
+    ["processes", list(`/proc/${traces.pid}`).length > 0],
+    ["network interfaces", readFileSync("/proc/net/dev", "utf8").includes(`${traces.bridge}:`)],
+    ["firewall rules", tables.includes(traces.bridge)],
+    ["namespaces", processes.some((pid) => link(`/proc/${pid}/ns/net`).includes(`net:[${traces.network}]`))],
+  ];
 }
 
 function list(directory: string): string[] {
@@ -68,6 +74,45 @@ function link(path: string): string[] {
   } catch {
     return []; // it has ended
   }
+}
+
+/** A static busybox: this machine's, or the one that its package manager can fetch; undefined when there is none. */
+async function findBusybox(scratch: string): Promise<string | undefined> {
+  const here = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
+  if (here !== undefined) return here;
+  const directory = join(scratch, "busybox");
+  mkdirSync(directory);
+  try {
+    await promisify(execFile)("apt-get", ["download", "busybox-static"], { cwd: directory, timeout: 60_000 });
+    const [archive] = readdirSync(directory);
+    await promisify(execFile)("dpkg-deb", ["-x", archive!, "."], { cwd: directory });
+    return ["bin/busybox", "usr/bin/busybox"].map((path) => join(directory, path)).find((path) => existsSync(path));
+  } catch {
+    return undefined; // another kind of machine, or no network
+  }
+}
+
+/** The smallest image, and the first look at PID 1. */
+async function firstContainer(engine: Engine, scratch: string): Promise<void> {
+  const busybox = await findBusybox(scratch);
+  const made = await engine.images.fromHost({
+    programs: ["busybox"],
+    tags: ["busybox"],
+    ...(busybox === undefined ? {} : { busybox }),
+  });
+  say(
+    `image ${shortId(made.id)} named busybox, out of ${made.label === "busybox" ? "a static busybox" : "this machine's own shell and basic tools: there is no static busybox"}`,
+  );
+  say("ctr run --rm busybox sh -c 'echo I am PID $$ on $(hostname)':");
+  const record = await engine.containers.create({
+    image: "busybox",
+    command: ["sh", "-c", "echo I am PID $$ on $(hostname)"],
+    network: "none",
+  });
+  (await engine.containers.start(record.id)).attachment.close();
+  await engine.containers.wait(record.id);
+  for await (const entry of engine.containers.logs(record.id)) process.stdout.write(`  ${entry.log}`);
+  await engine.containers.remove(record.id);
 }
 
 /** Build and print each instruction with what became of it. */
@@ -121,12 +166,11 @@ async function main(): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), "ctr-walk-"));
   const context = join(scratch, "node-app");
   cpSync(fileURLToPath(new URL("../node-app", import.meta.url)), context, { recursive: true });
-  const before = traces();
   const engine = openEngine({ root: join(scratch, "state") });
   try {
-    const { pid, during } = await walk(engine, scratch, context);
+    const traces = await walk(engine, scratch, context);
     await engine.housekeeping({ network: true });
-    proveEmpty(before, during, pid);
+    proveEmpty(traces);
   } finally {
     for (const record of await engine.containers.list()) await engine.containers.remove(record.id, { force: true });
     await engine.housekeeping({ network: true });
@@ -135,12 +179,9 @@ async function main(): Promise<void> {
   }
 }
 
-async function walk(
-  engine: Engine,
-  scratch: string,
-  context: string,
-): Promise<{ readonly pid: number; readonly during: Traces }> {
-  title("1  A base image out of this machine's Node");
+async function walk(engine: Engine, scratch: string, context: string): Promise<Traces> {
+  title("1  Two base images out of this machine's programs");
+  await firstContainer(engine, scratch);
   const base = await engine.images.fromHost({ programs: ["node"], tags: ["node"] });
   say(
     `image ${shortId(base.id)} named node, with Node ${process.versions.node}, npm, a shell and the libraries they need`,
@@ -172,11 +213,10 @@ async function walk(
   await build(engine, context, args);
 
   const id = await run(engine, scratch);
-  const pid = await look(engine, id);
+  const traces = await look(engine, id);
   await use(engine, id);
-  const during = traces();
   await end(engine, id);
-  return { pid, during };
+  return traces;
 }
 
 async function run(engine: Engine, scratch: string): Promise<string> {
@@ -202,7 +242,7 @@ async function run(engine: Engine, scratch: string): Promise<string> {
 }
 
 /** The article's three pillars, read from the kernel. */
-async function look(engine: Engine, id: string): Promise<number> {
+async function look(engine: Engine, id: string): Promise<Traces> {
   const record = await engine.containers.get(id);
   const { pid } = record.process!;
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -222,7 +262,8 @@ async function look(engine: Engine, id: string): Promise<number> {
 
   title("8  A stack of layers: overlay2/");
   showOverlay(join(engine.root, "overlay2"), id);
-  return pid;
+  const { Bridge: bridge } = (await engine.containers.inspect(id)).NetworkSettings as { Bridge: string };
+  return { id, pid, bridge, network: theirs.network, root: engine.root };
 }
 
 function limits(id: string): (readonly [string, string])[] {
@@ -294,19 +335,8 @@ async function end(engine: Engine, id: string): Promise<void> {
   await engine.containers.remove(id);
 }
 
-/** Others may be at work on this machine: what counts is what came with the container and is still there. */
-function proveEmpty(before: Traces, during: Traces, pid: number): void {
-  const after = traces();
-  const left = (kind: keyof Traces): boolean =>
-    during[kind].some((one) => !before[kind].includes(one) && after[kind].includes(one));
-  const rows: readonly (readonly [string, boolean])[] = [
-    ["mounts", left("mounts")],
-    ["cgroups", left("cgroups")],
-    ["processes", list(`/proc/${pid}`).length > 0],
-    ["network interfaces", left("interfaces")],
-    ["firewall tables", left("tables")],
-    ["namespaces", left("namespaces")],
-  ];
+function proveEmpty(traces: Traces): void {
+  const rows = found(traces);
   for (const [what, isLeft] of rows) say(`  ${what.padEnd(20)} ${isLeft ? "SOMETHING IS LEFT" : "nothing left"}`);
   if (rows.some(([, isLeft]) => isLeft)) process.exitCode = 1;
 }

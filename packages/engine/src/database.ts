@@ -61,7 +61,7 @@ export class ContainerTable {
   }
 
   /**
-   * Change a container that is in one of the states `from`.
+   * Change a container that is in one of the states `from`, if `when` agrees.
    *
    * @returns the record as it is now; undefined when it is gone or in another state: somebody else was first
    */
@@ -69,11 +69,13 @@ export class ContainerTable {
     id: string,
     from: readonly ContainerRecord["state"][],
     change: Partial<ContainerRecord>,
+    when: (record: ContainerRecord) => boolean = () => true,
   ): ContainerRecord | undefined {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       const record = this.get(id);
-      const next = record !== undefined && from.includes(record.state) ? { ...record, ...change } : undefined;
+      const isMeant = record !== undefined && from.includes(record.state) && when(record);
+      const next = isMeant ? { ...record, ...change } : undefined;
       if (next !== undefined)
         this.#database
           .prepare("UPDATE engine_container SET state = ?, record = ? WHERE id = ?")

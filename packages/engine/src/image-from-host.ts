@@ -9,6 +9,8 @@ export interface HostImageRequest {
   readonly programs: readonly string[];
   /** Files and directories that come along. */
   readonly data?: readonly string[];
+  /** For the recipe `busybox`: where a static one is, when it is at no usual place. */
+  readonly busybox?: string;
   readonly tags: readonly string[];
   readonly signal?: AbortSignal;
 }
@@ -68,7 +70,8 @@ async function add({ store }: Context, image: HostImage, config: Uint8Array, o: 
 function assemble(o: HostImageRequest): Promise<HostImage> {
   const signal = o.signal === undefined ? {} : { signal: o.signal };
   const [only] = o.programs.length === 1 && (o.data ?? []).length === 0 ? o.programs : [];
-  if (only === "busybox") return busyboxImage(signal);
+  if (only === "busybox")
+    return busyboxImage({ ...signal, ...(o.busybox === undefined ? {} : { busybox: o.busybox }) });
   if (only === "node") return nodeImage(signal);
   return hostImage({
     programs: o.programs,

@@ -62,7 +62,7 @@ export async function inspectContainer(context: Context, record: ContainerRecord
       ExposedPorts: image?.ExposedPorts ?? {},
       StopSignal: record.stopSignal,
     },
-    NetworkSettings: networkSettingsOf(record),
+    NetworkSettings: networkSettingsOf(context, record),
   };
 }
 
@@ -148,11 +148,12 @@ function portsOf(record: ContainerRecord, show: (port: Port) => Document): Recor
   return found;
 }
 
-function networkSettingsOf(record: ContainerRecord): Document {
+function networkSettingsOf(context: Context, record: ContainerRecord): Document {
   const live = record.state === "running" ? record : undefined;
   return {
     Ports:
       live === undefined ? {} : portsOf(record, (port) => ({ HostIp: port.hostIp, HostPort: String(port.hostPort) })),
+    Bridge: live?.address === undefined ? "" : context.network.bridge,
     IPAddress: live?.address ?? "",
     Gateway: live?.gateway ?? "",
     MacAddress: live?.mac ?? "",

@@ -6,7 +6,7 @@ import type { ContainerRecord } from "./container-record.ts";
 import { type Context, isAlive } from "./context.ts";
 import { finishStart } from "./give-back.ts";
 import { monitorsWord } from "./monitors-word.ts";
-import { takeDown } from "./take-down.ts";
+import { claimAndTakeDown } from "./take-down.ts";
 
 /** What a monitor wrote when its container had ended. */
 interface ExitFile {
@@ -70,9 +70,12 @@ export async function housekeeping(context: Context, o: { readonly network: bool
 
 async function tidy(context: Context, record: ContainerRecord): Promise<void> {
   if (isAlive(record.owner) && record.state !== "running") return; // somebody is at it
-  if (record.state === "creating" || record.state === "removing") return takeDown(context, record);
+  if (record.state === "creating" || record.state === "removing") {
+    await claimAndTakeDown(context, record.id);
+    return;
+  }
   const now = await refresh(context, record);
   const over =
     now.state === "exited" || (now.state === "created" && (record.state === "starting" || now.options.startsAtOnce));
-  if (over && now.options.autoRemove && !isAlive(now.owner)) await takeDown(context, now);
+  if (over && now.options.autoRemove && !isAlive(now.owner)) await claimAndTakeDown(context, now.id);
 }

@@ -1,9 +1,13 @@
+import { setTimeout } from "node:timers/promises";
 import type { ContainerRecord } from "./container-record.ts";
-import { type Context, thisProcess } from "./context.ts";
+import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
 import { refresh } from "./refresh.ts";
 import { killAndWait } from "./stop.ts";
-import { takeDown } from "./take-down.ts";
+import { claimAndTakeDown } from "./take-down.ts";
+
+/** How often another process's removal is looked at; nothing tells when it is over. */
+const pollMilliseconds = 5;
 
 /**
  * Remove a container.
@@ -18,17 +22,21 @@ export async function removeContainer(
 ): Promise<void> {
   let record = await refresh(context, container);
   if (record.state === "running" || record.state === "starting") {
-    if (!o.force)
-      throw new EngineError(
-        "ERR_ENGINE_RUNNING",
-        `You cannot remove a running container ${record.id}. Stop the container before attempting removal or force remove`,
-      );
+    if (!o.force) throw isRunning(record);
     await killAndWait(context, record);
     record = await refresh(context, record);
   }
-  const ours = context.table.update(record.id, ["created", "exited", "removing"], {
-    state: "removing",
-    owner: thisProcess(),
-  });
-  if (ours !== undefined) await takeDown(context, ours);
+  while (!(await claimAndTakeDown(context, record.id))) {
+    const now = context.table.get(record.id);
+    if (now === undefined) return; // somebody else has removed it
+    if (now.state === "running" || now.state === "starting") throw isRunning(now);
+    await setTimeout(pollMilliseconds);
+  }
+}
+
+function isRunning(record: ContainerRecord): EngineError {
+  return new EngineError(
+    "ERR_ENGINE_RUNNING",
+    `You cannot remove a running container ${record.id}. Stop the container before attempting removal or force remove`,
+  );
 }

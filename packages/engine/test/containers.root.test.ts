@@ -146,6 +146,14 @@ describe.skipIf(notRoot)("containers (needs root)", () => {
     await engine.containers.remove(id);
   });
 
+  test("of many removals at once one does it, and all of them wait until it is done", async () => {
+    using other = openEngine({ root: engine.root });
+    const { id } = await engine.containers.create(shell("true"));
+    const removals = Array.from({ length: 10 }, (_, at) => (at % 2 === 0 ? engine : other).containers.remove(id));
+    for (const { status } of await Promise.allSettled(removals)) expect(status).toBe("fulfilled");
+    await expect(engine.containers.get(id)).rejects.toMatchObject({ code: "ERR_ENGINE_NO_CONTAINER" });
+  });
+
   test("explain makes nothing and names the option behind each step", async () => {
     const { id } = await engine.containers.create(shell("true", { hostname: "explained" }));
     const steps = await engine.containers.explain(id);

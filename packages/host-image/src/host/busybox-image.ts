@@ -22,13 +22,16 @@ const basicTools: readonly string[] =
 /**
  * A small image with a shell: a static busybox with a link for each of its applets, where this machine has
  * one, else the machine's own shell and basic tools.
+ * @param options.busybox  Where it is; default: /bin/busybox or /usr/bin/busybox.
  * @throws {HostImageError} `ERR_HOST_IMAGE_MISSING` when there is no shell either.
  */
-export async function busyboxImage(options: { readonly signal?: AbortSignal } = {}): Promise<HostImage> {
+export async function busyboxImage(
+  options: { readonly busybox?: string; readonly signal?: AbortSignal } = {},
+): Promise<HostImage> {
   const tree = new ImageTree();
   addBaseFiles(tree);
   const files = new FileCollector(tree);
-  const busybox = staticBusybox();
+  const busybox = staticBusybox(options.busybox === undefined ? usualPlaces : [options.busybox]);
   if (busybox === undefined) addBasicTools(files);
   else await addBusybox(tree, files, busybox);
   const defaults = {
@@ -51,8 +54,10 @@ export function addBasicTools(files: FileCollector): void {
   }
 }
 
-function staticBusybox(): string | undefined {
-  return ["/bin/busybox", "/usr/bin/busybox"].find((program) => {
+const usualPlaces: readonly string[] = ["/bin/busybox", "/usr/bin/busybox"];
+
+function staticBusybox(places: readonly string[]): string | undefined {
+  return places.find((program) => {
     try {
       return resolveProgram({ program }).isStatic;
     } catch {

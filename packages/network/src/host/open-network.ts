@@ -84,12 +84,15 @@ export class Network {
   readonly #bridge: Bridge;
   readonly #table: Table;
   readonly #options: NetworkOptions;
+  /** Name of the bridge on the host. It exists while containers are connected. */
+  readonly bridge: string;
 
   constructor(options: NetworkOptions) {
     const suffix = options.root === defaultRoot ? undefined : digest(options.root).toString("hex").slice(0, 8);
     this.#options = options;
     this.#rows = new LeaseTable(options.database);
-    this.#bridge = new Bridge(options.bridge ?? (suffix ? `ctr-${suffix}` : "ctr0"), options.hostNamespace);
+    this.bridge = options.bridge ?? (suffix ? `ctr-${suffix}` : "ctr0");
+    this.#bridge = new Bridge(this.bridge, options.hostNamespace);
     this.#table = { family: "inet", name: suffix ? `ctr-${suffix}` : "ctr" };
   }
 
