@@ -65,9 +65,9 @@ describe.skipIf(notRoot)("limits of ctr run, read back from the kernel (needs ro
   ] as const;
   for (const { flags, v1, v2, is, why } of rows) {
     // A v1 kernel may count no swap; nobody can set a limit then.
-    const known = notRoot || isV2 || existsSync(join("/sys/fs/cgroup", v1));
+    const known = notRoot || isV2 || !v1.includes("memsw") || existsSync(join("/sys/fs/cgroup", v1));
     test.skipIf(!known)(
-      `${flags.join(" ")} → ${isV2 ? v2 : v1}: ${why}${known ? "" : " (this kernel has no such file)"}`,
+      `${flags.join(" ")} → ${isV2 ? v2 : v1}: ${why}${known ? "" : " (this kernel counts no swap)"}`,
       async () => {
         expect(await limitOf(flags, v1, v2)).toBe(typeof is === "string" ? is : is[isV2 ? 1 : 0]);
       },

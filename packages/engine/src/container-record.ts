@@ -2,12 +2,12 @@ import type { Digest } from "@ctr/oci";
 import type { CreateOptions } from "./create-options.ts";
 
 /**
- * creating → created → starting → running → exited → removing
+ * creating → created → starting → running → finishing → exited → removing
  *
- * `creating`, `starting` and `removing` belong to a process that is doing it; when it is gone, housekeeping
+ * `creating`, `starting`, `finishing` and `removing` belong to a process that is doing it; when it is gone, housekeeping
  * takes the container back to something that can be explained.
  */
-export type ContainerState = "creating" | "created" | "starting" | "running" | "exited" | "removing";
+export type ContainerState = "creating" | "created" | "starting" | "running" | "finishing" | "exited" | "removing";
 
 /** A process by number and birth, so that the number cannot come to mean another. */
 export interface ProcessId {
@@ -35,6 +35,8 @@ export interface ContainerRecord {
   readonly finishedAt?: string;
   /** Who is creating, starting or removing it. */
   readonly owner?: ProcessId;
+  /** Who is giving back what its last start took. */
+  readonly finisher?: ProcessId;
   /** Its first process. */
   readonly process?: ProcessId;
   readonly exitCode?: number;

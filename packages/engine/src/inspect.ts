@@ -14,6 +14,7 @@ const never = "0001-01-01T00:00:00Z";
 /** Docker's word for a state. */
 export function statusOf(record: ContainerRecord): "created" | "running" | "exited" | "removing" {
   if (record.state === "creating" || record.state === "starting") return "created";
+  if (record.state === "finishing") return "running";
   return record.state;
 }
 

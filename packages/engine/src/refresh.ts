@@ -1,12 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { endingOf, exitCode } from "@ctr/kernel";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import { type Context, isAlive } from "./context.ts";
+import { type Context, isAlive, thisProcess } from "./context.ts";
 import { finishStart } from "./give-back.ts";
 import { monitorsWord } from "./monitors-word.ts";
 import { claimAndTakeDown } from "./take-down.ts";
+
+/** How often another process's work is looked at; nothing tells when it is over. */
+const pollMilliseconds = 5;
 
 /** What a monitor wrote when its container had ended. */
 interface ExitFile {
@@ -29,6 +33,7 @@ function readExit(context: Context, id: string): ExitFile | undefined {
  */
 export async function refresh(context: Context, record: ContainerRecord): Promise<ContainerRecord> {
   const now = context.table.get(record.id) ?? record;
+  if (now.state === "finishing") return waitForOther(context, now);
   if (now.state !== "running" && !(now.state === "starting" && !isAlive(now.owner))) return now;
   let exit = readExit(context, now.id);
   if (exit === undefined && isAlive(now.process)) {
@@ -43,15 +48,38 @@ export async function refresh(context: Context, record: ContainerRecord): Promis
   return finish(context, now, exit);
 }
 
+/** One process alone finishes a container: a second one could meet the next start's cgroup. The others wait for it. */
 async function finish(context: Context, record: ContainerRecord, exit: ExitFile | undefined): Promise<ContainerRecord> {
-  const oomKilled = await finishStart(context, record);
-  const ended = context.table.update(record.id, ["running", "starting"], {
+  const ours = context.table.update(
+    record.id,
+    ["running", "starting", "finishing"],
+    { state: "finishing", finisher: thisProcess() },
+    (now) => now.state === "running" || !isAlive(now.state === "starting" ? now.owner : now.finisher),
+  );
+  if (ours === undefined) return waitForOther(context, record);
+  let oomKilled: boolean;
+  try {
+    oomKilled = await finishStart(context, ours);
+  } catch (error) {
+    context.table.update(record.id, ["finishing"], { state: "running" }); // for whoever tries next
+    throw error;
+  }
+  const ended = context.table.update(record.id, ["finishing"], {
     state: record.process === undefined ? "created" : "exited",
     exitCode: exit === undefined ? 137 : exitCode(endingOf(exit.status)),
     finishedAt: exit?.time ?? new Date().toISOString(),
     oomKilled,
   });
   return ended ?? context.table.get(record.id) ?? record;
+}
+
+async function waitForOther(context: Context, record: ContainerRecord): Promise<ContainerRecord> {
+  for (;;) {
+    const now = context.table.get(record.id);
+    if (now?.state !== "finishing") return now ?? record;
+    if (!isAlive(now.finisher)) return finish(context, now, readExit(context, now.id));
+    await setTimeout(pollMilliseconds);
+  }
 }
 
 /**
@@ -65,7 +93,9 @@ export async function housekeeping(context: Context, o: { readonly network: bool
   for (const record of context.table.all()) await tidy(context, record);
   await context.store.housekeeping();
   if (o.network)
-    context.network.housekeeping((id) => ["running", "starting"].includes(context.table.get(id)?.state ?? ""));
+    context.network.housekeeping((id) =>
+      ["running", "starting", "finishing"].includes(context.table.get(id)?.state ?? ""),
+    );
 }
 
 async function tidy(context: Context, record: ContainerRecord): Promise<void> {
