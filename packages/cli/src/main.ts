@@ -33,14 +33,14 @@ const homeOf: Readonly<Record<string, string>> = {
   ),
 };
 
-/** The first word that is no global option. */
-function calledCommand(args: readonly string[]): string | undefined {
+/** Where the first word stands that is no global option. */
+function commandAt(args: readonly string[]): number {
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     if (word === "--root") at++;
-    else if (!word.startsWith("-")) return word;
+    else if (!word.startsWith("-")) return at;
   }
-  return undefined;
+  return args.length;
 }
 
 async function makeProgram(args: readonly string[]): Promise<Command> {
@@ -51,7 +51,7 @@ async function makeProgram(args: readonly string[]): Promise<Command> {
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .exitOverride();
-  const home = homeOf[calledCommand(args) ?? ""];
+  const home = homeOf[args[commandAt(args)] ?? ""];
   const wanted = home === undefined ? [...Object.keys(commands), "build"] : [home];
   for (const name of wanted) {
     const register = commands[name] ?? (await loadBuild());
@@ -78,7 +78,8 @@ function usageExitCode(error: CommanderError, command: string | undefined): numb
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const command = calledCommand(args);
+  const at = commandAt(args);
+  const command = args[at];
   try {
     await (await makeProgram(args)).parseAsync(args, { from: "user" });
   } catch (error) {
@@ -88,7 +89,7 @@ async function main(args: readonly string[]): Promise<void> {
     }
     process.exitCode = exitCodeOf(error, command);
     const shown =
-      args.includes("--debug") && error instanceof Error
+      args.slice(0, at).includes("--debug") && error instanceof Error
         ? (error.stack ?? error.message)
         : harmless((error as Error).message);
     process.stderr.write(`ctr: ${shown}\n`);
