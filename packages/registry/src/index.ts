@@ -1,0 +1,16 @@
+export type { BlobRequest } from "./blob.ts";
+export { type CopyOptions, copyImage, type ImagePlace } from "./copy-image.ts";
+export { credentialsFromConfig } from "./credential-config.ts";
+export type { CredentialLookup, Credentials } from "./credentials.ts";
+export type { ProxyEnvironment, TlsOptions } from "./http-client.ts";
+export { type InspectedImage, inspectImage } from "./inspect-image.ts";
+export { login, logout } from "./login.ts";
+export type { ImageDocument } from "./manifest.ts";
+export type { ManifestName } from "./names.ts";
+export { type BlobSink, type PullEvent, type PullOptions, pullImage } from "./pull-image.ts";
+export { type PushEvent, type PushOptions, pushImage } from "./push-image.ts";
+export { openRegistry, type Registry, type RegistryOptions } from "./registry.ts";
+export { isRegistryError, RegistryError, type RegistryErrorCode, type RegistryErrorDetails } from "./registry-error.ts";
+export type { RetryPolicy } from "./retry.ts";
+export { type SelectedImage, selectImage } from "./select-image.ts";
+export type { BlobPush, BlobSource, PushedBlob } from "./upload.ts";

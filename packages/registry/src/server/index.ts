@@ -1,0 +1,8 @@
+export type { AccessOptions } from "./access.ts";
+export {
+  openRegistryServer,
+  type RegistryServer,
+  type RegistryServerOptions,
+  type RequestHandler,
+} from "./registry-server.ts";
+export type { UpstreamRegistry } from "./upstream.ts";
