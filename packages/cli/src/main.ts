@@ -13,8 +13,11 @@ type Register = (program: Command) => void;
 /** Only the one that was called is registered. What is small is in the first file: every further file takes a millisecond to find and open. */
 const commands: Readonly<Record<string, Register>> = { run, exec, containers, logs, inspect, images, info };
 
-/** A third of the program, which no other command needs. */
-const loadBuild = async (): Promise<Register> => (await import("./commands/build.ts")).register;
+/** Large, and no other command needs what they load. */
+const lazy: Readonly<Record<string, () => Promise<Register>>> = {
+  build: async () => (await import("./commands/build.ts")).register,
+  registry: async () => (await import("./commands/registry.ts")).register,
+};
 
 const homeOf: Readonly<Record<string, string>> = {
   ...{
@@ -27,6 +30,7 @@ const homeOf: Readonly<Record<string, string>> = {
     build: "build",
     builder: "build",
   },
+  ...{ pull: "registry", push: "registry", login: "registry", logout: "registry" },
   ...{ images: "images", rmi: "images", tag: "images", image: "images" },
   ...Object.fromEntries(
     ["create", "start", "stop", "kill", "rm", "wait", "ps", "container"].map((name) => [name, "containers"]),
@@ -52,9 +56,9 @@ async function makeProgram(args: readonly string[]): Promise<Command> {
     .showSuggestionAfterError()
     .exitOverride();
   const home = homeOf[args[commandAt(args)] ?? ""];
-  const wanted = home === undefined ? [...Object.keys(commands), "build"] : [home];
+  const wanted = home === undefined ? [...Object.keys(commands), ...Object.keys(lazy)] : [home];
   for (const name of wanted) {
-    const register = commands[name] ?? (await loadBuild());
+    const register = commands[name] ?? (await lazy[name]!());
     register(program);
   }
   for (const command of program.commands) command.exitOverride();

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import type { Removal, ResolvedImage, StoredImage } from "@ctr/image-store";
 import { type Digest, familiarReference, parseReference } from "@ctr/oci";
+import type { PullEvent, PushEvent } from "@ctr/registry";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
 import type { HostImageRequest } from "./image-from-host.ts";
 import type { Document } from "./inspect.ts";
+import type { PullRequest, PushRequest } from "./transfer.ts";
 
 /** What `ctr images` lists. */
 export interface ImageSummary {
@@ -93,6 +95,18 @@ export class Images {
       },
       RootFS: { Type: "layers", Layers: variant.diffIds },
     };
+  }
+
+  /** @see {@link pull} */
+  async *pull(request: PullRequest): AsyncGenerator<PullEvent, void, undefined> {
+    const { pull } = await import("./transfer.ts");
+    yield* pull(this.#context, request);
+  }
+
+  /** @see {@link push} */
+  async *push(request: PushRequest): AsyncGenerator<PushEvent, void, undefined> {
+    const { push } = await import("./transfer.ts");
+    yield* push(this.#context, request);
   }
 
   /**
