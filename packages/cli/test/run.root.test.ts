@@ -59,7 +59,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
 
   test("a container that is killed from outside: 128 + the signal", async () => {
     const running = ctr.run(["--name", "victim"], "echo ready; while :; do sleep 1; done");
-    await untilThere("victim");
+    await untilRunning("victim");
     await ctr.wrote("victim", "ready");
     await ctr.say("kill", "victim");
     expect(await running).toEqual({ status: 137, stdout: "ready\n", stderr: "" });
@@ -273,7 +273,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
   });
 
   /** `ctr run` is a process of its own: wait until it has made the container. */
-  async function untilThere(name: string): Promise<void> {
-    while ((await ctr.call(["inspect", name])).status !== 0);
+  async function untilRunning(name: string): Promise<void> {
+    while ((await ctr.call(["inspect", "-f", "{{.State.Running}}", name])).stdout !== "true\n");
   }
 });

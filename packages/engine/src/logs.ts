@@ -1,9 +1,12 @@
 import { closeSync, openSync, readSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Context } from "./context.ts";
 import { refresh } from "./refresh.ts";
+
+const startPollMilliseconds = 5;
 
 export interface LogEntry {
   readonly stream: "stdout" | "stderr";
@@ -74,10 +77,13 @@ async function* followLog(
   const changes = new Changes(containerDirectory(context.root, record.id), o.signal);
   try {
     for (;;) {
-      const over = (await refresh(context, record)).state !== "running";
+      const { state } = await refresh(context, record);
+      const over = state !== "running" && state !== "starting";
       yield* reader.more().filter((entry) => inside(entry, o));
       if (over || o.signal?.aborted) return;
-      await changes.next();
+      // That a start has failed shows in no file; it is a matter of milliseconds.
+      if (state === "starting") await setTimeout(startPollMilliseconds);
+      else await changes.next();
     }
   } finally {
     changes.close();
