@@ -12,11 +12,16 @@ await engine.images.fromHost({ programs: ["busybox"], tags: ["busybox"] });
 
 // The child of a shell that has ended becomes PID 1's. This one ends when it is told to.
 const orphan = "(sh -c 'until [ -e /go ]; do :; done; echo $$ > /orphan' &); exec sleep 1000";
-// Once PID 1 or its child is `sleep`, let the orphan end; then it is a zombie (Z) until somebody waits for it.
+// Once PID 1 or its child is `sleep`, let the orphan end. It is a zombie (Z) for good when PID 1 sleeps on without
+// having heard of it (SIGCHLD, bit 16 of the pending signals); a reaper is awake until the zombie is gone.
 const look = `
+  idle() {
+    now=$(cat /proc/1/status)
+    echo "$now" | grep -q '^State:.S' && ! echo "$now" | grep -q '^S[ih][gd]Pnd:.*[13579bdf][0-9a-f]\\{4\\}$'
+  }
   until grep -qx sleep /proc/1/comm /proc/1/task/1/children /proc/[0-9]*/comm 2>/dev/null; do :; done
   touch /go; until [ -s /orphan ]; do :; done; status=/proc/$(cat /orphan)/status
-  while [ -e $status ] && ! grep -q '^State:.Z' $status 2>/dev/null; do :; done
+  until [ ! -e $status ] || { grep -q '^State:.Z' $status 2>/dev/null && idle && idle; }; do :; done
   [ -e $status ] && echo "a zombie" || echo "gone"`;
 
 for (const init of [false, true]) {
