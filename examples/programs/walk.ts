@@ -26,7 +26,18 @@ import { dumpTables, readTables, sendMessages } from "@ctr/netlink";
 import { parsePortMapping } from "@ctr/network";
 
 const bold = (text: string): string => (process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text);
-const say = (text = ""): void => void process.stdout.write(`${text}\n`);
+const erase = process.stdout.isTTY ? "\r\u001b[2K" : "";
+const say = (text = ""): void => void process.stdout.write(`${erase}${text}\n`);
+/** What is going on meanwhile: one line that the next one replaces, on a terminal only. */
+const working = (text: string): void => {
+  if (process.stdout.isTTY)
+    process.stdout.write(
+      `${erase}${text
+        .replace(/\p{Cc}/gu, "")
+        .trim()
+        .slice(0, process.stdout.columns - 2)} …`,
+    );
+};
 const title = (text: string): void => say(`\n${bold(text)}`);
 const shortId = (digest: string): string => digest.replace("sha256:", "").slice(0, 12);
 const kilobytes = (bytes: number): string =>
@@ -94,6 +105,7 @@ async function findBusybox(scratch: string): Promise<string | undefined> {
 
 /** The smallest image, and the first look at PID 1. */
 async function firstContainer(engine: Engine, scratch: string): Promise<void> {
+  working("Looking for a static busybox");
   const busybox = await findBusybox(scratch);
   const made = await engine.images.fromHost({
     programs: ["busybox"],
@@ -119,12 +131,13 @@ async function firstContainer(engine: Engine, scratch: string): Promise<void> {
 async function build(engine: Engine, context: string, args: Readonly<Record<string, string>>): Promise<void> {
   let instruction = "";
   const began = performance.now();
-  const lines: string[] = [];
   for await (const event of engine.build({ context, args, tags: ["node-app"], network: "host" })) {
-    if (event.type === "stepStarted")
+    if (event.type === "stepStarted") {
       instruction = `${String(event.step).padStart(2)}/${event.total}  ${event.instruction}`;
+      working(instruction);
+    } else if (event.type === "stepOutput")
+      working(Buffer.from(event.chunk).toString().split("\n").at(-2) ?? instruction);
     else if (event.type === "stepFinished") say(showStep(instruction, event));
-    else if (event.type === "stepOutput") lines.push(Buffer.from(event.chunk).toString());
     else if (event.type === "imageFinished")
       say(`image ${shortId(event.id)}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
@@ -182,12 +195,14 @@ async function main(): Promise<void> {
 async function walk(engine: Engine, scratch: string, context: string): Promise<Traces> {
   title("1  Two base images out of this machine's programs");
   await firstContainer(engine, scratch);
+  working("Node, npm, tools and their libraries go into an image");
   const base = await engine.images.fromHost({ programs: ["node"], tags: ["node"] });
   say(
     `image ${shortId(base.id)} named node, with Node ${process.versions.node}, npm, a shell and the libraries they need`,
   );
 
   title("2  The Dockerfile becomes layers");
+  working("Asking the npm registry");
   const address = await registry();
   if (address === undefined) {
     say(

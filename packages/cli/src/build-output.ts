@@ -3,53 +3,61 @@ import { harmless } from "./failure.ts";
 import { showSize } from "./size.ts";
 
 /**
- * Show a build as it goes, on standard error.
+ * Show a build as it goes, on standard error. Stages run side by side, so every line says whose it is.
  *
- * @param o.live  a terminal is there: the running step's last line of output is shown under it
  * @returns the id of the image
  */
-export async function showBuild(
-  events: AsyncIterable<BuildEvent>,
-  o: { readonly quiet: boolean; readonly live: boolean },
-): Promise<string> {
+export async function showBuild(events: AsyncIterable<BuildEvent>, o: { readonly quiet: boolean }): Promise<string> {
+  const output = new StepOutput();
   let id = "";
-  const write = (text: string): void => {
-    if (!o.quiet) process.stderr.write(text);
-  };
-  let line = "";
   for await (const event of events) {
-    switch (event.type) {
-      case "stepStarted": {
-        const width = String(event.total).length;
-        write(`[${String(event.step).padStart(width)}/${event.total}] ${harmless(event.instruction)}\n`);
-        break;
-      }
-      case "stepOutput": {
-        const lines = (line + Buffer.from(event.chunk).toString("utf8")).split("\n");
-        line = lines.pop()!;
-        for (const whole of lines) write(`    ${harmless(whole)}\n`);
-        break;
-      }
-      case "stepFinished":
-        if (line !== "") write(`    ${harmless(line)}\n`);
-        line = "";
-        write(showFinished(event));
-        break;
-      case "warning":
-        write(`warning${event.line === undefined ? "" : `, line ${event.line}`}: ${harmless(event.message)}\n`);
-        break;
-      case "imageFinished":
-        id = event.id;
-        write(`image ${event.id}\n${event.names.map((name) => `named ${name}\n`).join("")}`);
-        break;
-    }
+    if (event.type === "imageFinished") id = event.id;
+    if (!o.quiet) process.stderr.write(output.show(event));
   }
   return id;
 }
 
+/** Turns events into text. */
+class StepOutput {
+  #digits = 1;
+  /** What a step has written of a line that has not ended. */
+  readonly #unended: Map<number, string> = new Map();
+
+  show(event: BuildEvent): string {
+    switch (event.type) {
+      case "stepStarted":
+        this.#digits = String(event.total).length;
+        return `[${this.#number(event.step)}/${event.total}] ${harmless(event.instruction)}\n`;
+      case "stepOutput":
+        return this.#output(event.step, Buffer.from(event.chunk).toString("utf8"));
+      case "stepFinished":
+        return this.#output(event.step, this.#unended.get(event.step) ? "\n" : "") + this.#finished(event);
+      case "warning":
+        return `warning${event.line === undefined ? "" : `, line ${event.line}`}: ${harmless(event.message)}\n`;
+      case "imageFinished":
+        return `image ${event.id}\n${event.names.map((name) => `named ${name}\n`).join("")}`;
+    }
+  }
+
+  #number(step: number): string {
+    return String(step).padStart(this.#digits);
+  }
+
+  #output(step: number, text: string): string {
+    const lines = ((this.#unended.get(step) ?? "") + text).split("\n");
+    this.#unended.set(step, lines.pop() ?? "");
+    return lines.map((line) => ` ${this.#number(step)}  ${harmless(line)}\n`).join("");
+  }
+
+  #finished(event: Finished): string {
+    const text = showFinished(event);
+    return text === "" ? "" : ` ${this.#number(event.step)}  ${text}\n`;
+  }
+}
+
 type Finished = Extract<BuildEvent, { type: "stepFinished" }>;
 
-/** `  → reused: layer 1f2e3d…, 12kB, 3 files`. Steps that change no files say nothing. */
+/** `→ reused: layer 1f2e3d…, 12kB, 3 files`. Steps that change no files say nothing. */
 function showFinished(event: Finished): string {
   const { outcome, layer } = event;
   const what =
@@ -57,6 +65,6 @@ function showFinished(event: Finished): string {
       ? "no files changed"
       : `layer ${layer.diffId.slice(7, 19)}, ${showSize(layer.size)}, ${layer.files} ${layer.files === 1 ? "file" : "files"}`;
   if (outcome.decision === "metadata") return "";
-  if (outcome.decision === "reused") return `  → reused: ${what}\n`;
-  return `  → ran, as ${outcome.causes.map((cause) => harmless(explainCause(cause))).join("; ")}: ${what} (${Math.round(event.milliseconds)} ms)\n`;
+  if (outcome.decision === "reused") return `→ reused: ${what}`;
+  return `→ ran, as ${outcome.causes.map((cause) => harmless(explainCause(cause))).join("; ")}: ${what} (${Math.round(event.milliseconds)} ms)`;
 }

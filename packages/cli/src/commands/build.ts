@@ -36,7 +36,7 @@ export function register(program: Command): void {
     .option("--no-cache", "run every step")
     .option("--network <mode>", "network of RUN: default, none or host")
     .option("-q, --quiet", "print only the id of the image")
-    .option("--progress <kind>", "auto, tty, plain or quiet", "auto")
+    .option("--progress <kind>", "auto, plain or quiet; auto is plain", "auto")
     .option("--iidfile <file>", "write the id of the image to a file")
     .action((context: string, flags: Flags, command: Command) =>
       withEngine(command, (engine) => build(engine, context, flags)),
@@ -57,14 +57,15 @@ export function register(program: Command): void {
 async function build(engine: Engine, context: string, flags: Flags): Promise<void> {
   const options = optionsOf(context, flags);
   await engine.housekeeping();
+  if (!["auto", "plain", "quiet"].includes(flags.progress))
+    throw new Failure(`--progress ${flags.progress}: auto, plain and quiet are there`, 1);
   const quiet = (flags.quiet ?? false) || flags.progress === "quiet";
-  const live = process.stderr.isTTY && flags.progress !== "plain";
   const cancel = new AbortController();
   const stop = (): void => cancel.abort(new Failure("canceled", 1));
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   try {
-    const id = await showBuild(engine.build({ ...options, signal: cancel.signal }), { quiet, live });
+    const id = await showBuild(engine.build({ ...options, signal: cancel.signal }), { quiet });
     if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
     if (quiet) process.stdout.write(`${id}\n`);
   } catch (error) {
