@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroupSteps } from "@ctr/cgroups";
 import { Attachment, monitorConsoleFd, type StepTime, startBarrier, startMonitored, startTimeOf } from "@ctr/kernel";
 import { type Lease, loopbackSteps } from "@ctr/network";
 import { encodeJson, type ImageConfig, parseImageConfig, type RuntimeConfig } from "@ctr/oci";
@@ -12,7 +13,7 @@ import { containerUser, type RootSource } from "./container-user.ts";
 import { type Context, isAlive, thisProcess } from "./context.ts";
 import { overlayRoot } from "./create.ts";
 import { EngineError } from "./engine-error.ts";
-import { finishStart, usesBridge } from "./give-back.ts";
+import { cgroupPath, finishStart, usesBridge } from "./give-back.ts";
 import { ociConfig } from "./oci-config.ts";
 
 const defaultLogLimit = 16 << 20;
@@ -138,12 +139,24 @@ function networkOf(context: Context, record: ContainerRecord, lease: Lease | und
   return { network: { steps: loopbackSteps(because), connect: () => undefined } };
 }
 
-/** The plan of a container's start, for `--explain` and `--dry-run`: nothing is made but its record's files. */
+/**
+ * The plan of a container's start, for `--explain` and `--dry-run`: the limits that this process writes, then
+ * what the child does. Nothing is made. An address on the bridge is leased at the start, so its steps are not
+ * known yet.
+ */
 export async function explainStart(context: Context, record: ContainerRecord): Promise<readonly Step[]> {
   const facts = hostFacts();
   const prepared = await prepare(context, record, facts);
   const network = networkOf(context, record, undefined);
-  return planOf({ ...prepared, ...network, init: record.options.init ?? false, createCwd: true }, facts, []).steps;
+  const { limits, join: joinCgroup } = cgroupSteps({
+    layout: facts.layout,
+    path: cgroupPath(record.id),
+    resources: prepared.config.linux?.resources ?? {},
+    because: { option: "default", why: "its processes are counted and limited together" },
+    intoCgroup: true,
+  });
+  const init = record.options.init ?? false;
+  return [...limits, ...planOf({ ...prepared, ...network, init, createCwd: true }, facts, joinCgroup).steps];
 }
 
 async function prepare(context: Context, record: ContainerRecord, facts: HostFacts): Promise<Prepared> {
