@@ -90,6 +90,13 @@ describe.skipIf(notRoot)("ctr build (needs root)", () => {
     expect(stderr).toMatch(/^ 2 {2}last words$/m);
   });
 
+  test("an image whose STOPSIGNAL is no signal makes a container that can be stopped", async () => {
+    const { status } = await build('FROM busybox\nSTOPSIGNAL SIGNOTHING\nCMD ["sleep", "1000"]\n', "-t", "deaf");
+    expect(status).toBe(0);
+    await ctr.say("run", "-d", "--network", "none", "--name", "deaf", "deaf");
+    expect((await ctr.call(["stop", "-t", "0", "deaf"])).status).toBe(0);
+  });
+
   test("builder prune gives back what only builds keep", async () => {
     expect(await ctr.say("builder", "prune")).toMatch(/^Total reclaimed space: /);
   });

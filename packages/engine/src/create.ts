@@ -71,7 +71,7 @@ function newRecord(
     imageId: resolved?.variant.config,
     chainId: resolved?.variant.chainId,
     args,
-    stopSignal: options.stopSignal ?? image?.config?.StopSignal ?? "SIGTERM",
+    stopSignal: options.stopSignal ?? imageStopSignal(image?.config) ?? "SIGTERM",
     createdAt: new Date().toISOString(),
     owner: thisProcess(),
   };
@@ -106,4 +106,15 @@ async function makeLayer(context: Context, record: ContainerRecord): Promise<voi
 
 export function overlayRoot(context: Context): string {
   return join(context.root, "overlay2");
+}
+
+/** An image that names no signal there is must not make a container that cannot be stopped. */
+function imageStopSignal(config: ImageConfig["config"]): string | undefined {
+  try {
+    if (config?.StopSignal !== undefined) signalNumber(config.StopSignal);
+    return config?.StopSignal;
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
 }
