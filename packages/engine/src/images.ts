@@ -6,7 +6,8 @@ import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
 import type { HostImageRequest } from "./image-from-host.ts";
 import type { Document } from "./inspect.ts";
-import type { PullRequest, PushRequest } from "./transfer.ts";
+import type { PullRequest } from "./pull.ts";
+import type { PushRequest } from "./push.ts";
 
 /** What `ctr images` lists. */
 export interface ImageSummary {
@@ -99,13 +100,13 @@ export class Images {
 
   /** @see {@link pull} */
   async *pull(request: PullRequest): AsyncGenerator<PullEvent, void, undefined> {
-    const { pull } = await import("./transfer.ts");
+    const { pull } = await import("./pull.ts");
     yield* pull(this.#context, request);
   }
 
   /** @see {@link push} */
   async *push(request: PushRequest): AsyncGenerator<PushEvent, void, undefined> {
-    const { push } = await import("./transfer.ts");
+    const { push } = await import("./push.ts");
     yield* push(this.#context, request);
   }
 

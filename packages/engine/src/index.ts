@@ -12,6 +12,7 @@ export { version } from "./info.ts";
 export { type Document, statusOf } from "./inspect.ts";
 export type { LogEntry, LogOptions } from "./logs.ts";
 export { readSeccompFile } from "./oci-config.ts";
+export type { PullRequest } from "./pull.ts";
+export type { PushRequest } from "./push.ts";
 export type { Started, StartOptions } from "./start.ts";
 export { type Stopped, signalNumber } from "./stop.ts";
-export type { PullRequest, PushRequest } from "./transfer.ts";
