@@ -10,6 +10,8 @@ const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "packages"
 export const sidewaysImports = new Map([
   ["rootfs → mounts", "a root is made of mounts: it builds on their options and flags"],
   ["host-image → layers", "an image out of host programs is written as reproducible layers"],
+  ["image-archive → layers", "an image archive is a tar archive: it reads and writes entries"],
+  ["image-reuse → layers", "files of a layer are compared as overlay shows them: whiteouts, names as bytes"],
 ]);
 
 export const layerNames = ["formats", "kernel", "mechanisms", "images", "composition", "engine", "interfaces"];
