@@ -5,7 +5,6 @@
  */
 #include "walk.h"
 
-#define PATH_ROOM 4096
 #define LOST_RACES 128
 
 int open_in(const struct walker *walker, u64 tree, const char *path, int flags, u64 resolve)
@@ -105,9 +104,9 @@ static bool trimmed(char buffer[PATH_ROOM], const char *path)
 	return true;
 }
 
-int open_parent(struct walker *walker, u64 tree, const char *path, bool create, char name[256])
+/* Cuts `path` into its directory, left in `buffer`, and its last name. */
+static int split(const char *path, char buffer[PATH_ROOM], char name[256])
 {
-	char buffer[PATH_ROOM];
 	size_t start;
 
 	if (!trimmed(buffer, path))
@@ -119,9 +118,58 @@ int open_parent(struct walker *walker, u64 tree, const char *path, bool create, 
 	if (*name == '\0' || text_equal(name, ".") || text_equal(name, ".."))
 		return -EINVAL;
 	buffer[start] = '\0';
-	if (start == 0 && tree == TREE_HOST)
+	return 0;
+}
+
+static int open_split(const struct walker *walker, u64 tree, char buffer[PATH_ROOM], bool create)
+{
+	if (*buffer == '\0' && tree == TREE_HOST)
 		return open_in(walker, tree, ".", O_PATH | O_DIRECTORY, 0);
 	return create ? make_directories(walker, tree, buffer) : open_directory(walker, tree, buffer);
+}
+
+int open_parent(struct walker *walker, u64 tree, const char *path, bool create, char name[256])
+{
+	char buffer[PATH_ROOM];
+	int error = split(path, buffer, name);
+
+	return error < 0 ? error : open_split(walker, tree, buffer, create);
+}
+
+/*
+ * A layer's files come directory by directory, and finding the directory again for each costs more than
+ * making the file. A name that is made where none was cannot change what another path leads to, so the fd
+ * serves the next step too, until a name is removed.
+ */
+int parent_of(struct walker *walker, u64 tree, const char *path, bool create, char name[256])
+{
+	struct parent *parent = &walker->parent;
+	char buffer[PATH_ROOM];
+	int error = split(path, buffer, name);
+
+	if (error < 0)
+		return error;
+	if (parent->open && parent->current && parent->tree == tree && text_equal(parent->path, buffer))
+		return parent->fd;
+	close_parent(walker);
+	copy_text(parent->path, sizeof parent->path, buffer); /* make_directories() cuts the buffer */
+	parent->tree = tree;
+	parent->fd = open_split(walker, tree, buffer, create);
+	parent->open = parent->current = parent->fd >= 0;
+	return parent->fd;
+}
+
+int remove_name(struct walker *walker, const char *name, bool keep)
+{
+	walker->parent.current = false;
+	return remove_tree(walker->parent.fd, name, keep);
+}
+
+void close_parent(struct walker *walker)
+{
+	if (walker->parent.open)
+		sys_close(walker->parent.fd);
+	walker->parent.open = false;
 }
 
 static int make_target_file(struct walker *walker, u64 tree, const char *path)

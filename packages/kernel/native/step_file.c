@@ -19,10 +19,15 @@ static int give_name(int parent, const char *name, s64 uid, s64 gid)
 	return (int)sys5(__NR_fchownat, parent, name, uid, gid, AT_SYMLINK_NOFOLLOW);
 }
 
+static int open_made_directory(int parent, const char *name)
+{
+	return sys_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
 int do_make_directory(struct walker *walker, const struct step_make_directory *step)
 {
 	char name[256];
-	int parent = open_parent(walker, step->tree, step->path, true, name);
+	int parent = parent_of(walker, step->tree, step->path, true, name);
 	int fd, error;
 
 	if (parent == -EINVAL) { /* the root itself has no name in it */
@@ -31,14 +36,13 @@ int do_make_directory(struct walker *walker, const struct step_make_directory *s
 		return failed(walker, "openat2", step->path, parent);
 	} else {
 		error = (int)sys3(__NR_mkdirat, parent, name, 0700);
-		fd = error < 0 && error != -EEXIST ? error : sys_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		fd = error < 0 && error != -EEXIST ? error : open_made_directory(parent, name);
 		if (fd == -ENOTDIR || fd == -ELOOP) { /* another kind of file has the name */
-			error = (int)sys3(__NR_unlinkat, parent, name, 0);
+			error = remove_name(walker, name, false);
 			if (error == 0)
 				error = (int)sys3(__NR_mkdirat, parent, name, 0700);
-			fd = error < 0 ? error : sys_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+			fd = error < 0 ? error : open_made_directory(parent, name);
 		}
-		sys_close(parent);
 	}
 	if (fd < 0)
 		return failed(walker, "mkdirat", step->path, fd);
@@ -47,25 +51,10 @@ int do_make_directory(struct walker *walker, const struct step_make_directory *s
 	return error < 0 ? failed(walker, "fchown", step->path, error) : 0;
 }
 
-/* Opens the directory of `path` and makes sure that nothing has the name. */
-static int open_vacant(struct walker *walker, u64 tree, const char *path, char name[256])
-{
-	int parent = open_parent(walker, tree, path, true, name);
-	int error;
-
-	if (parent < 0)
-		return failed(walker, "openat2", path, parent);
-	error = remove_tree(parent, name, false);
-	if (error == 0)
-		return parent;
-	sys_close(parent);
-	return failed(walker, "unlinkat", path, error);
-}
-
 int do_make_file(struct walker *walker, const struct step_make_file *step)
 {
 	char name[256];
-	int parent = open_parent(walker, step->tree, step->path, true, name);
+	int parent = parent_of(walker, step->tree, step->path, true, name);
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 	int fd, error;
 
@@ -73,10 +62,9 @@ int do_make_file(struct walker *walker, const struct step_make_file *step)
 		return failed(walker, "openat2", step->path, parent);
 	fd = sys_openat(parent, name, flags, 0600);
 	if (fd == -EEXIST) {
-		error = remove_tree(parent, name, false);
+		error = remove_name(walker, name, false);
 		fd = error < 0 ? error : sys_openat(parent, name, flags, 0600);
 	}
-	sys_close(parent);
 	if (fd < 0)
 		return failed(walker, "openat", step->path, fd);
 	error = write_all(fd, step->bytes.data, step->bytes.size);
@@ -92,7 +80,7 @@ int do_make_file(struct walker *walker, const struct step_make_file *step)
 int do_extend_file(struct walker *walker, const struct step_extend_file *step)
 {
 	char name[256];
-	int parent = open_parent(walker, step->tree, step->path, false, name);
+	int parent = parent_of(walker, step->tree, step->path, false, name);
 	u64 done = 0;
 	long error = 0;
 	int fd;
@@ -100,7 +88,6 @@ int do_extend_file(struct walker *walker, const struct step_extend_file *step)
 	if (parent < 0)
 		return failed(walker, "openat2", step->path, parent);
 	fd = sys_openat(parent, name, O_WRONLY | O_NOFOLLOW, 0);
-	sys_close(parent);
 	if (fd < 0)
 		return failed(walker, "openat", step->path, fd);
 	while (error >= 0 && done < step->bytes.size) {
@@ -117,15 +104,19 @@ int do_extend_file(struct walker *walker, const struct step_extend_file *step)
 int do_make_symlink(struct walker *walker, const struct step_make_symlink *step)
 {
 	char name[256];
-	int parent = open_vacant(walker, step->tree, step->path, name);
+	int parent = parent_of(walker, step->tree, step->path, true, name);
 	long error;
 
 	if (parent < 0)
-		return parent;
+		return failed(walker, "openat2", step->path, parent);
 	error = sys3(__NR_symlinkat, step->text, parent, name);
+	if (error == -EEXIST) {
+		error = remove_name(walker, name, false);
+		if (error == 0)
+			error = sys3(__NR_symlinkat, step->text, parent, name);
+	}
 	if (error == 0)
 		error = give_name(parent, name, step->uid, step->gid);
-	sys_close(parent);
 	return error < 0 ? failed(walker, "symlinkat", step->path, error) : 0;
 }
 
@@ -138,7 +129,7 @@ int do_make_hardlink(struct walker *walker, const struct step_make_hardlink *ste
 
 	if (old_parent < 0)
 		return failed(walker, "openat2", step->existing, old_parent);
-	parent = open_parent(walker, step->tree, step->path, true, name);
+	parent = parent_of(walker, step->tree, step->path, true, name);
 	if (parent < 0) {
 		sys_close(old_parent);
 		return failed(walker, "openat2", step->path, parent);
@@ -152,12 +143,11 @@ int do_make_hardlink(struct walker *walker, const struct step_make_hardlink *ste
 		    sys5(__NR_statx, parent, name, AT_SYMLINK_NOFOLLOW, STATX_INO, &b) == 0 && a.stx_ino == b.stx_ino) {
 			error = 0;
 		} else {
-			error = remove_tree(parent, name, false);
+			error = remove_name(walker, name, false);
 			if (error == 0)
 				error = sys5(__NR_linkat, old_parent, old_name, parent, name, 0);
 		}
 	}
-	sys_close(parent);
 	sys_close(old_parent);
 	return error < 0 ? failed(walker, "linkat", step->path, error) : 0;
 }
@@ -171,31 +161,49 @@ static u32 device_number(s64 major, s64 minor)
 int do_make_node(struct walker *walker, const struct step_make_node *step)
 {
 	char name[256];
-	int parent = open_vacant(walker, step->tree, step->path, name);
+	int parent = parent_of(walker, step->tree, step->path, true, name);
+	u64 mode = step->kind | (u64)step->mode;
+	u32 device = device_number(step->major, step->minor);
 	long error;
 
 	if (parent < 0)
-		return parent;
+		return failed(walker, "openat2", step->path, parent);
 	/* The umask of whoever performs a plan is 0 meanwhile, so the mode is the one asked for. */
-	error = sys4(__NR_mknodat, parent, name, step->kind | (u64)step->mode, device_number(step->major, step->minor));
+	error = sys4(__NR_mknodat, parent, name, mode, device);
+	if (error == -EEXIST) {
+		error = remove_name(walker, name, false);
+		if (error == 0)
+			error = sys4(__NR_mknodat, parent, name, mode, device);
+	}
 	if (error == 0 && (step->uid != 0 || step->gid != 0))
 		error = give_name(parent, name, step->uid, step->gid);
-	sys_close(parent);
 	return error < 0 ? failed(walker, "mknodat", step->path, error) : 0;
+}
+
+/* The directory and name of a step that may also mean the root itself: then the root and ".". The fd is the walker's. */
+static int place_of(struct walker *walker, u64 tree, const char *path, char name[256])
+{
+	int parent = parent_of(walker, tree, path, false, name);
+
+	if (parent != -EINVAL)
+		return parent;
+	close_parent(walker);
+	parent = open_in(walker, tree, path, O_PATH | O_DIRECTORY, 0);
+	walker->parent.fd = parent;
+	walker->parent.open = parent >= 0;
+	walker->parent.current = false;
+	copy_text(name, 256, ".");
+	return parent;
 }
 
 int do_set_xattr(struct walker *walker, const struct step_set_xattr *step)
 {
 	char path[64 + 256] = "/proc/self/fd/";
 	char name[256];
-	int parent = open_parent(walker, step->tree, step->path, false, name);
+	int parent = place_of(walker, step->tree, step->path, name);
 	size_t length;
 	long error;
 
-	if (parent == -EINVAL) {
-		parent = open_in(walker, step->tree, step->path, O_PATH | O_DIRECTORY, 0);
-		copy_text(name, sizeof name, ".");
-	}
 	if (parent < 0)
 		return failed(walker, "openat2", step->path, parent);
 	/* There is no setxattrat before 6.13; the magic link stands for the directory's fd, the name is not followed. */
@@ -203,7 +211,6 @@ int do_set_xattr(struct walker *walker, const struct step_set_xattr *step)
 	path[length++] = '/';
 	copy_text(path + length, sizeof path - length, name);
 	error = sys5(__NR_lsetxattr, path, step->name, step->value.data, step->value.size, 0);
-	sys_close(parent);
 	return error < 0 ? failed(walker, "lsetxattr", step->path, error) : 0;
 }
 
@@ -212,13 +219,9 @@ int do_set_time(struct walker *walker, const struct step_set_time *step)
 	char name[256];
 	s64 seconds = step->time / 1000000000, nanoseconds = step->time % 1000000000;
 	s64 times[4];
-	int parent = open_parent(walker, step->tree, step->path, false, name);
+	int parent = place_of(walker, step->tree, step->path, name);
 	long error;
 
-	if (parent == -EINVAL) {
-		parent = open_in(walker, step->tree, step->path, O_PATH | O_DIRECTORY, 0);
-		copy_text(name, sizeof name, ".");
-	}
 	if (parent < 0)
 		return failed(walker, "openat2", step->path, parent);
 	if (nanoseconds < 0) {
@@ -228,22 +231,20 @@ int do_set_time(struct walker *walker, const struct step_set_time *step)
 	times[0] = times[2] = seconds;
 	times[1] = times[3] = nanoseconds;
 	error = sys4(__NR_utimensat, parent, name, times, AT_SYMLINK_NOFOLLOW);
-	sys_close(parent);
 	return error < 0 ? failed(walker, "utimensat", step->path, error) : 0;
 }
 
 static int remove_path(struct walker *walker, u64 tree, const char *path, bool keep)
 {
 	char name[256];
-	int parent = open_parent(walker, tree, path, false, name);
+	int parent = parent_of(walker, tree, path, false, name);
 	int error;
 
 	if (parent == -ENOENT)
 		return 0;
 	if (parent < 0)
 		return failed(walker, "openat2", path, parent);
-	error = remove_tree(parent, name, keep);
-	sys_close(parent);
+	error = remove_name(walker, name, keep);
 	return error < 0 ? failed(walker, "unlinkat", path, error) : 0;
 }
 

@@ -24,6 +24,8 @@ typedef int32_t s32;
 typedef uint16_t u16;
 typedef uint8_t u8;
 
+#define PATH_ROOM 4096 /* PATH_MAX of <linux/limits.h>: the longest path of a call, with its NUL */
+
 #if defined(__x86_64__)
 static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 {

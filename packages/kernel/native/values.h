@@ -7,7 +7,6 @@
 #include <node_api.h>
 
 #define MOST_ARGUMENTS 8
-#define PATH_ROOM 4096
 
 struct call {
 	napi_env env;

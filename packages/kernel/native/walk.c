@@ -114,12 +114,17 @@ int walk(struct walker *walker, u8 *plan, size_t size)
 		if (walker->stamps != NULL)
 			walker->stamps[walker->step] = now();
 		walker->failure.call = NULL;
+		if (number < STEP_MAKE_DIRECTORY || number > STEP_EMPTY) /* any other step may change what paths mean */
+			close_parent(walker);
 		error = perform(walker, number, &fields);
 		if (error < 0 && walker->failure.call == NULL)
 			failed(walker, "plan", "a step that this version does not know", error);
-		if (error < 0)
+		if (error < 0) {
+			close_parent(walker);
 			return error;
+		}
 	}
+	close_parent(walker);
 	if (walker->stamps != NULL)
 		walker->stamps[count] = now();
 	return 0;

@@ -13,6 +13,15 @@ struct failure {
 	char detail[128]; /* what the kernel's mount log said, when it said something */
 };
 
+/* The directory that the last step worked in. */
+struct parent {
+	bool open;
+	bool current; /* does the path still lead there? */
+	int fd;	      /* O_PATH */
+	u64 tree;
+	char path[PATH_ROOM];
+};
+
 struct walker {
 	int channel; /* to the parent; NO_FD in a plan that runs in this process */
 	int rootfs;  /* O_PATH; what `rootfs` paths are resolved under */
@@ -20,6 +29,7 @@ struct walker {
 	u64 *stamps; /* one per step, then one for the end; NULL without timing */
 	u64 step;    /* index of the step being performed */
 	struct failure failure;
+	struct parent parent;
 };
 
 /* 0 when every step was performed; else minus errno, and `failure` says what. */
@@ -40,6 +50,14 @@ int open_in(const struct walker *walker, u64 tree, const char *path, int flags, 
 
 /* An O_PATH fd for the directory that holds the last name of `path`; the name is put in `name`. */
 int open_parent(struct walker *walker, u64 tree, const char *path, bool create, char name[256]);
+
+/* The same, for steps that follow one another in one directory. The fd is the walker's, until the next call. */
+int parent_of(struct walker *walker, u64 tree, const char *path, bool create, char name[256]);
+
+/* Removes a name in the walker's parent. What other paths lead to may be another thing afterwards. */
+int remove_name(struct walker *walker, const char *name, bool keep);
+
+void close_parent(struct walker *walker);
 
 /* An O_PATH fd for a mount target, made when it is missing as `missing` says. */
 int open_target(struct walker *walker, u64 tree, const char *path, u64 missing);

@@ -1,6 +1,8 @@
-import { encode, type MountAttribute, type Step } from "@ctr/plan";
+import { encode, type MountAttribute, PlanEncoder, type Step } from "@ctr/plan";
 import { check, failureOf } from "./kernel-error.ts";
 import { native } from "./native.ts";
+
+const encoder = new PlanEncoder();
 
 /**
  * Perform steps in this process, one after another, until all are done or one fails. What the steps before
@@ -10,7 +12,7 @@ import { native } from "./native.ts";
  * @throws {KernelError} what the kernel said, with the step and the option behind it
  */
 export function perform(steps: readonly Step[], options: { readonly rootfs?: number } = {}): void {
-  const failure = native().perform(encode(steps), options.rootfs ?? -1);
+  const failure = native().perform(encoder.encode(steps), options.rootfs ?? -1);
   if (failure !== undefined) throw failureOf(failure, steps);
 }
 

@@ -30,7 +30,21 @@ const utf8 = new TextEncoder();
  * @throws {PlanError} `ERR_PLAN_VALUE` when a text holds a NUL byte, which would cut it short, or a word is none of the field's.
  */
 export function encode(steps: readonly Step[]): Uint8Array {
-  const writer = new Writer();
+  return write(steps, new Writer());
+}
+
+/** Encodes one plan after the other into the same memory: fresh megabytes cost more than what is written there. */
+export class PlanEncoder {
+  readonly #writer = new Writer();
+
+  /** As {@link encode}; the bytes are good until the next call. */
+  encode(steps: readonly Step[]): Uint8Array {
+    this.#writer.length = 0;
+    return write(steps, this.#writer);
+  }
+}
+
+function write(steps: readonly Step[], writer: Writer): Uint8Array {
   writer.u64(planMagic);
   writer.number(steps.length);
   writer.number(0);
@@ -142,28 +156,44 @@ class Writer {
       this.#refuse(name, `${JSON.stringify(value)} holds a NUL byte, where the kernel would cut it`);
     // One UTF-16 unit is at most three bytes of UTF-8; then the length before, the NUL and the padding after.
     this.#grow(2 * word + value.length * 3 + word);
-    const written = utf8.encodeInto(value, this.#bytes.subarray(this.length + word)).written;
-    this.number(written);
-    this.#skip(written + 1);
+    const at = this.length + word;
+    const ascii = this.#ascii(value, at);
+    const rest = ascii === value.length ? 0 : utf8.encodeInto(value.slice(ascii), this.#bytes.subarray(at + ascii)).written;
+    this.number(ascii + rest);
+    this.#end(ascii + rest);
+  }
+
+  /** Writes the beginning that is ASCII, and says how long it is: most texts are nothing else, and calling the encoder costs more. */
+  #ascii(value: string, at: number): number {
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) return i;
+      this.#bytes[at + i] = unit;
+    }
+    return value.length;
   }
 
   #sized(value: Uint8Array): void {
     this.#grow(2 * word + value.length + word);
     this.number(value.length);
     this.#bytes.set(value, this.length);
-    this.#skip(value.length + 1);
+    this.#end(value.length);
   }
 
   #texts(name: string, values: readonly string[]): void {
     this.number(values.length);
-    this.#grow((values.length + 1) * word);
-    this.#skip((values.length + 1) * word); // the table of pointers, ended by NULL
+    const table = (values.length + 1) * word; // of pointers, ended by NULL
+    this.#grow(table);
+    this.#bytes.fill(0, this.length, this.length + table);
+    this.length += table;
     for (const value of values) this.#text(name, value);
   }
 
-  /** Leave `size` bytes behind, up to the next word. Fresh space is zero, so ends and padding are too. */
-  #skip(size: number): void {
-    this.length += (size + word - 1) & ~(word - 1);
+  /** End a text of `size` bytes that was written here: a NUL, and zeros up to the next word. */
+  #end(size: number): void {
+    const end = this.length + size;
+    this.length += (size + word) & ~(word - 1);
+    for (let at = end; at < this.length; at++) this.#bytes[at] = 0;
   }
 
   #grow(by: number): void {

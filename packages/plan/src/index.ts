@@ -1,4 +1,4 @@
-export { emptyPlanSize, encode, planMagic, stepNumber, timingOffset, timingSize } from "./encode.ts";
+export { emptyPlanSize, encode, PlanEncoder, planMagic, stepNumber, timingOffset, timingSize } from "./encode.ts";
 export { explain, explainStep } from "./explain.ts";
 export {
   type FieldKind,

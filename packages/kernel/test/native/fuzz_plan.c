@@ -160,6 +160,11 @@ static size_t mutate(u8 *plan, size_t size)
 	return size;
 }
 
+void close_parent(struct walker *walker)
+{
+	walker->parent.open = false;
+}
+
 int main(int count, char **arguments)
 {
 	u64 iterations = count > 3 ? strtoull(arguments[1], NULL, 10) : 0, walked = 0, refused = 0;
