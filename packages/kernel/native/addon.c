@@ -11,6 +11,7 @@ NAPI_MODULE_INIT()
 		napi_callback function;
 	} functions[] = {
 		{"perform", perform},
+		{"performLater", perform_later},
 		{"detachedMount", detached_mount},
 		{"spawn", spawn_child},
 		{"channel", channel},

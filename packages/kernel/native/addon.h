@@ -6,6 +6,7 @@
 
 /* addon_plan.c */
 napi_value perform(napi_env env, napi_callback_info info);
+napi_value perform_later(napi_env env, napi_callback_info info);
 napi_value detached_mount(napi_env env, napi_callback_info info);
 napi_value spawn_child(napi_env env, napi_callback_info info);
 napi_value memfd(napi_env env, napi_callback_info info);

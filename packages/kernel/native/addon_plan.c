@@ -5,32 +5,120 @@
 #include "walk.h"
 
 #include <linux/memfd.h>
+#include <pthread.h>
 #include <stdlib.h>
 
-/* perform(plan, rootfs): undefined, or what failed. The process's umask is 0 meanwhile; its root and cwd stay. */
+/*
+ * The umask belongs to the process and plans may be performed by several of its threads (worker_threads)
+ * at once: the first makes it 0, the last puts back what was there.
+ */
+static pthread_mutex_t umask_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned performing;
+static long umask_before;
+
+static void lift_umask(void)
+{
+	pthread_mutex_lock(&umask_lock);
+	if (performing++ == 0)
+		umask_before = sys1(__NR_umask, 0);
+	pthread_mutex_unlock(&umask_lock);
+}
+
+static void restore_umask(void)
+{
+	pthread_mutex_lock(&umask_lock);
+	if (--performing == 0)
+		sys1(__NR_umask, umask_before);
+	pthread_mutex_unlock(&umask_lock);
+}
+
+/* Walks a plan in this process. Its root and cwd stay. */
+static int walk_here(struct walker *walker, u8 *plan, size_t size)
+{
+	int given = walker->rootfs;
+	int error;
+
+	lift_umask();
+	error = walk(walker, plan, size);
+	restore_umask();
+	if (walker->rootfs >= 0 && walker->rootfs != given)
+		sys_close(walker->rootfs);
+	if (walker->proc >= 0)
+		sys_close(walker->proc);
+	return error;
+}
+
+/* undefined, or what failed */
+static napi_value outcome(napi_env env, const struct walker *walker, int error)
+{
+	napi_value result;
+
+	napi_get_undefined(env, &result);
+	if (error < 0)
+		result = failure_object(env, (s64)walker->step, walker->failure.error, walker->failure.call,
+					walker->failure.path, walker->failure.detail);
+	return result;
+}
+
+/* perform(plan, rootfs): undefined, or what failed. */
 napi_value perform(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
 	struct walker walker = {.channel = NO_FD, .proc = NO_FD, .rootfs = (int)number_at(&call, 1)};
-	int given = walker.rootfs;
 	size_t size;
 	u8 *plan = bytes_at(&call, 0, &size);
-	napi_value result;
-	long mask;
-	int error;
+	int error = walk_here(&walker, plan, size);
 
-	mask = sys1(__NR_umask, 0);
-	error = walk(&walker, plan, size);
-	sys1(__NR_umask, mask);
-	if (walker.rootfs >= 0 && walker.rootfs != given)
-		sys_close(walker.rootfs);
-	if (walker.proc >= 0)
-		sys_close(walker.proc);
-	napi_get_undefined(env, &result);
-	if (error < 0)
-		result = failure_object(env, (s64)walker.step, walker.failure.error, walker.failure.call,
-					walker.failure.path, walker.failure.detail);
-	return result;
+	return outcome(env, &walker, error);
+}
+
+/* A plan that a thread of the pool walks while JavaScript goes on. */
+struct later {
+	napi_async_work work;
+	napi_deferred promise;
+	napi_ref bytes; /* keeps the plan's memory */
+	u8 *plan;
+	size_t size;
+	int error;
+	struct walker walker;
+};
+
+static void walk_later(napi_env env, void *data)
+{
+	struct later *later = data;
+
+	(void)env;
+	later->error = walk_here(&later->walker, later->plan, later->size);
+}
+
+static void finish_later(napi_env env, napi_status status, void *data)
+{
+	struct later *later = data;
+
+	if (status == napi_cancelled) /* the process ends: nobody waits for the outcome */
+		later->error = failed(&later->walker, "plan", "cancelled", -ECANCELED);
+	napi_resolve_deferred(env, later->promise, outcome(env, &later->walker, later->error));
+	napi_delete_reference(env, later->bytes);
+	napi_delete_async_work(env, later->work);
+	free(later);
+}
+
+/* performLater(plan, rootfs): a promise of what perform() returns. The plan's bytes must stay as they are until then. */
+napi_value perform_later(napi_env env, napi_callback_info info)
+{
+	struct call call = begin(env, info);
+	struct later *later = calloc(1, sizeof *later);
+	napi_value name, promise;
+
+	later->walker.channel = later->walker.proc = NO_FD;
+	later->walker.rootfs = (int)number_at(&call, 1);
+	later->plan = bytes_at(&call, 0, &later->size);
+	napi_create_reference(env, call.arguments[0], 1, &later->bytes);
+	napi_create_string_utf8(env, "ctr plan", NAPI_AUTO_LENGTH, &name);
+	napi_create_promise(env, &later->promise, &promise);
+	napi_create_async_work(env, NULL, name, walk_later, finish_later, later, &later->work);
+	napi_queue_async_work(env, later->work);
+	return promise;
 }
 
 /* detachedMount(plan): the fd of a file system that is mounted nowhere, from a plan of one mount step; or what failed. */

@@ -8,7 +8,7 @@ export {
   startMonitored,
 } from "./monitor.ts";
 export { KernelBinaryError } from "./native.ts";
-export { mountDetached, openIn, perform } from "./perform.ts";
+export { mountDetached, openIn, perform, performLater } from "./perform.ts";
 export { HeldProcess, makePipe, startTimeOf } from "./process.ts";
 export { attachDeviceProgram, listXattrs, netlinkRequest, setTerminalSize, syncFileSystem } from "./raw.ts";
 export {

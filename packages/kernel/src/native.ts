@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { encodeName } from "@ctr/plan";
 
 /** What the interpreter says about the step that failed. */
 export interface NativeFailure {
@@ -22,6 +23,7 @@ export interface NativeMessage extends NativeFailure {
 /** The addon. A number below zero is minus errno. */
 export interface Native {
   perform(plan: Uint8Array, rootfs: number): NativeFailure | undefined;
+  performLater(plan: Uint8Array, rootfs: number): Promise<NativeFailure | undefined>;
   detachedMount(plan: Uint8Array): number | NativeFailure;
   spawn(
     program: number,
@@ -44,12 +46,17 @@ export interface Native {
   reap(pidfd: number): number | { code: number; status: number };
   pidfdOpen(pid: number): number;
   pidfdSignal(pidfd: number, signal: number): number;
-  openIn(root: number, path: string, flags: number): number;
+  openIn(root: number, path: string | Uint8Array, flags: number): number;
   netlinkRequest(protocol: number, messages: Uint8Array, namespace: string): number | Uint8Array;
   attachDeviceProgram(cgroup: number, program: Uint8Array): number;
-  listXattrs(path: string): number | (string | Uint8Array)[];
+  listXattrs(path: string | Uint8Array): number | Uint8Array[];
   setTerminalSize(fd: number, rows: number, columns: number): number;
   syncFileSystem(path: string): number;
+}
+
+/** A path as the addon takes it: strings are UTF-8 there, other names go as bytes. @see name-bytes.ts of @ctr/plan */
+export function pathArgument(path: string): string | Uint8Array {
+  return path.isWellFormed() ? path : encodeName(path);
 }
 
 /** Neither the addon nor ctr-init could be found: what was looked for, and what to do. */

@@ -1,6 +1,6 @@
 import { encode, type MountAttribute, PlanEncoder, type Step } from "@ctr/plan";
 import { check, failureOf } from "./kernel-error.ts";
-import { native } from "./native.ts";
+import { native, pathArgument } from "./native.ts";
 
 const encoder = new PlanEncoder();
 
@@ -14,6 +14,33 @@ const encoder = new PlanEncoder();
 export function perform(steps: readonly Step[], options: { readonly rootfs?: number } = {}): void {
   const failure = native().perform(encoder.encode(steps), options.rootfs ?? -1);
   if (failure !== undefined) throw failureOf(failure, steps);
+}
+
+// Each holds the bytes of one plan until it is done; as many as there ever were at a time.
+const idleEncoders: PlanEncoder[] = [];
+
+/** Steps that concern files alone, and nothing of the thread that performs them. */
+const fileSteps: ReadonlySet<Step["do"]> = new Set([
+  ...(["enterRootfs", "makeDirectory", "makeFile", "extendFile", "makeSymlink", "makeHardlink", "makeNode"] as const),
+  ...(["setXattr", "setTime", "remove", "empty"] as const),
+]);
+
+/**
+ * As {@link perform}, in a thread of Node's pool while JavaScript goes on, for many files at once. Only steps that make,
+ * change and remove files: namespaces and credentials belong to a thread, and the pool's are everybody's.
+ *
+ * @throws {TypeError} for any other step
+ */
+export async function performLater(steps: readonly Step[], options: { readonly rootfs?: number } = {}): Promise<void> {
+  const other = steps.find((step) => !fileSteps.has(step.do));
+  if (other !== undefined) throw new TypeError(`performLater makes files; ${other.do} is for perform`);
+  const encoder = idleEncoders.pop() ?? new PlanEncoder();
+  try {
+    const failure = await native().performLater(encoder.encode(steps), options.rootfs ?? -1);
+    if (failure !== undefined) throw failureOf(failure, steps);
+  } finally {
+    idleEncoders.push(encoder);
+  }
 }
 
 /**
@@ -54,5 +81,5 @@ export function mountDetached(mount: {
  * @see openat2(2), RESOLVE_IN_ROOT
  */
 export function openIn(at: { readonly root: number; readonly path: string; readonly flags: number }): number {
-  return check(native().openIn(at.root, at.path, at.flags), "openat2", at.path);
+  return check(native().openIn(at.root, pathArgument(at.path), at.flags), "openat2", at.path);
 }

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import type { Step, StepBody } from "@ctr/plan";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { isKernelError, type KernelError, listXattrs, openIn, perform } from "../src/index.ts";
+import { isKernelError, type KernelError, listXattrs, openIn, perform, performLater } from "../src/index.ts";
 import { canary } from "./canary.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
@@ -80,6 +80,55 @@ describe.skipIf(!isRoot)("steps that make and remove files", () => {
     expect([status.mode & 0o7777, status.uid, status.gid]).toEqual([0o4755, 7, 8]);
     expect(readFileSync(join(path, "bin/su"), "utf8")).toBe("#!x\n");
     expect(process.umask()).toBe(0o077);
+  });
+
+  test("a directory is looked up again when the link that led to it is replaced in the same plan", () => {
+    const { path, does } = tree();
+    does(
+      { do: "makeDirectory", in: "rootfs", path: "old", mode: 0o755, ...root },
+      { do: "makeSymlink", in: "rootfs", path: "way", text: "old", ...root },
+      { do: "makeFile", in: "rootfs", path: "way/a", mode: 0o644, ...root, bytes: bytes("1") },
+      { do: "makeDirectory", in: "rootfs", path: "way", mode: 0o755, ...root },
+      { do: "makeFile", in: "rootfs", path: "way/b", mode: 0o644, ...root, bytes: bytes("2") },
+      { do: "remove", in: "rootfs", path: "way" },
+      { do: "makeFile", in: "rootfs", path: "way/c", mode: 0o644, ...root, bytes: bytes("3") },
+    );
+    expect(readdirSync(join(path, "old"))).toEqual(["a"]);
+    expect(readdirSync(join(path, "way"))).toEqual(["c"]);
+  });
+
+  test("performLater: the same in the background, many plans at once, and the umask comes back", async () => {
+    const { path, fd } = tree();
+    const before = process.umask(0o077);
+    onTestFinished(() => void process.umask(before));
+    const plan = (index: number): Step[] => [
+      { do: "makeFile", in: "rootfs", path: `f${index}`, mode: 0o666, ...root, bytes: bytes(`${index}`), because },
+      {
+        do: "makeNode",
+        in: "rootfs",
+        path: `n${index}`,
+        kind: "fifo",
+        mode: 0o666,
+        ...root,
+        major: 0,
+        minor: 0,
+        because,
+      },
+    ];
+    await Promise.all(Array.from({ length: 100 }, (_, index) => performLater(plan(index), { rootfs: fd })));
+    expect(readFileSync(join(path, "f99"), "utf8")).toBe("99");
+    for (let index = 0; index < 100; index++) expect(statSync(join(path, `n${index}`)).mode & 0o777).toBe(0o666);
+    expect(process.umask()).toBe(0o077);
+  });
+
+  test("performLater: a failure names its step; what belongs to a thread is refused", async () => {
+    const { fd } = tree();
+    const missing: Step = { do: "setTime", in: "rootfs", path: "none", time: 0n, because };
+    await expect(performLater([missing], { rootfs: fd })).rejects.toMatchObject({
+      code: "ERR_KERNEL_ENOENT",
+      path: "none",
+    });
+    await expect(performLater([{ do: "setNoNewPrivileges", because }])).rejects.toThrow(TypeError);
   });
 
   test("makeFile: a hard link that has the name is replaced, not written through", () => {
