@@ -34,6 +34,7 @@ NAPI_MODULE_INIT()
 		{"listXattrs", list_xattrs},
 		{"setTerminalSize", set_terminal_size},
 		{"syncFileSystem", sync_file_system},
+		{"diskUsage", disk_usage},
 	};
 
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

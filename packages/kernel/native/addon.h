@@ -30,8 +30,11 @@ napi_value pidfd_signal(napi_env env, napi_callback_info info);
 napi_value open_in_root(napi_env env, napi_callback_info info);
 napi_value netlink_request(napi_env env, napi_callback_info info);
 napi_value set_terminal_size(napi_env env, napi_callback_info info);
-napi_value sync_file_system(napi_env env, napi_callback_info info);
 napi_value attach_device_program(napi_env env, napi_callback_info info);
 napi_value list_xattrs(napi_env env, napi_callback_info info);
+
+/* addon_background.c */
+napi_value sync_file_system(napi_env env, napi_callback_info info);
+napi_value disk_usage(napi_env env, napi_callback_info info);
 
 #endif

@@ -128,22 +128,6 @@ napi_value set_terminal_size(napi_env env, napi_callback_info info)
 	return number(env, sys3(__NR_ioctl, number_at(&call, 0), 0x5414 /* TIOCSWINSZ */, &size));
 }
 
-/* syncFileSystem(path): 0 or minus errno. @see syncfs(2) */
-napi_value sync_file_system(napi_env env, napi_callback_info info)
-{
-	struct call call = begin(env, info);
-	char path[PATH_ROOM];
-	const char *text = text_at(&call, 0, path);
-	int fd = text == NULL ? -ENAMETOOLONG : sys_openat(AT_FDCWD, text, O_RDONLY, 0);
-	long error;
-
-	if (fd < 0)
-		return number(env, fd);
-	error = sys1(__NR_syncfs, fd);
-	sys_close(fd);
-	return number(env, error);
-}
-
 struct bpf_load { /* union bpf_attr, BPF_PROG_LOAD */
 	u32 type, count;
 	u64 instructions, license;
@@ -181,7 +165,7 @@ napi_value attach_device_program(napi_env env, napi_callback_info info)
 	return number(env, error);
 }
 
-/* listXattrs(path): [name, value, name, value …] of the name itself, or minus errno */
+/* listXattrs(path): [name, value, name, value …] in bytes, of the name itself, or minus errno */
 napi_value list_xattrs(napi_env env, napi_callback_info info)
 {
 	struct call call = begin(env, info);
@@ -197,14 +181,12 @@ napi_value list_xattrs(napi_env env, napi_callback_info info)
 	napi_create_array(env, &result);
 	for (const char *name = names; name < names + size; name += text_length(name) + 1) {
 		long length = sys4(__NR_lgetxattr, text, name, value, sizeof value);
-		napi_value key;
 
 		if (length == -ENODATA)
 			continue;
 		if (length < 0)
 			return number(env, length);
-		napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &key);
-		napi_set_element(env, result, count++, key);
+		napi_set_element(env, result, count++, bytes(env, name, text_length(name)));
 		napi_set_element(env, result, count++, bytes(env, value, (size_t)length));
 	}
 	return result;

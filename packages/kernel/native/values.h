@@ -31,18 +31,6 @@ static inline s64 number_at(struct call *call, size_t index)
 	return value;
 }
 
-/* A path, or NULL when it does not fit or holds a NUL byte. */
-static inline const char *text_at(struct call *call, size_t index, char buffer[PATH_ROOM])
-{
-	size_t length = 0;
-
-	if (index >= call->count || napi_get_value_string_utf8(call->env, call->arguments[index], NULL, 0, &length) != napi_ok ||
-	    length >= PATH_ROOM)
-		return NULL;
-	napi_get_value_string_utf8(call->env, call->arguments[index], buffer, PATH_ROOM, &length);
-	return text_length(buffer) == length ? buffer : NULL;
-}
-
 static inline u8 *bytes_at(struct call *call, size_t index, size_t *size)
 {
 	void *data = NULL;
@@ -52,6 +40,24 @@ static inline u8 *bytes_at(struct call *call, size_t index, size_t *size)
 	    napi_get_typedarray_info(call->env, call->arguments[index], NULL, size, &data, NULL, NULL) != napi_ok)
 		return NULL;
 	return data;
+}
+
+/* A path, as a string or, when it is not UTF-8, as its bytes. NULL when it does not fit or holds a NUL byte. */
+static inline const char *text_at(struct call *call, size_t index, char buffer[PATH_ROOM])
+{
+	size_t length = 0;
+	const u8 *data = bytes_at(call, index, &length);
+
+	if (data != NULL && length < PATH_ROOM) {
+		copy(buffer, data, length);
+		buffer[length] = '\0';
+		return text_length(buffer) == length ? buffer : NULL;
+	}
+	if (index >= call->count || napi_get_value_string_utf8(call->env, call->arguments[index], NULL, 0, &length) != napi_ok ||
+	    length >= PATH_ROOM)
+		return NULL;
+	napi_get_value_string_utf8(call->env, call->arguments[index], buffer, PATH_ROOM, &length);
+	return text_length(buffer) == length ? buffer : NULL;
 }
 
 static inline napi_value number(napi_env env, s64 value)

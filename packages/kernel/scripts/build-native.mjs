@@ -17,7 +17,10 @@ const interpreter = readdirSync(native).filter(
   (name) =>
     /^step_.*\.c$/.test(name) || ["walk.c", "message.c", "in_root.c", "remove.c", "overlay_string.c"].includes(name),
 );
-const addonOnly = ["addon.c", "addon_plan.c", "addon_channel.c", "addon_calls.c", "spawn.c", "watch.c"];
+const addonOnly = [
+  ...["addon.c", "addon_plan.c", "addon_channel.c", "addon_calls.c", "addon_background.c"],
+  ...["disk_usage.c", "spawn.c", "watch.c"],
+];
 const initOnly = ["start.S", "init.c", "monitor.c", "attach.c", "log.c", "clock.c"];
 
 const targets = {

@@ -10,7 +10,7 @@ export {
 export { KernelBinaryError } from "./native.ts";
 export { mountDetached, openIn, perform, performLater } from "./perform.ts";
 export { HeldProcess, makePipe, startTimeOf } from "./process.ts";
-export { attachDeviceProgram, listXattrs, netlinkRequest, setTerminalSize, syncFileSystem } from "./raw.ts";
+export { attachDeviceProgram, diskUsage, listXattrs, netlinkRequest, setTerminalSize, syncFileSystem } from "./raw.ts";
 export {
   Child,
   type Ending,

@@ -51,7 +51,8 @@ export interface Native {
   attachDeviceProgram(cgroup: number, program: Uint8Array): number;
   listXattrs(path: string | Uint8Array): number | Uint8Array[];
   setTerminalSize(fd: number, rows: number, columns: number): number;
-  syncFileSystem(path: string): number;
+  syncFileSystem(path: string): Promise<number>;
+  diskUsage(path: string): Promise<number>;
 }
 
 /** A path as the addon takes it: strings are UTF-8 there, other names go as bytes. @see name-bytes.ts of @ctr/plan */

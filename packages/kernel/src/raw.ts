@@ -1,5 +1,6 @@
+import { decodeName } from "@ctr/plan";
 import { check } from "./kernel-error.ts";
-import { native } from "./native.ts";
+import { native, pathArgument } from "./native.ts";
 
 /**
  * Send netlink messages as one datagram and return all that came back, until every message that asked for
@@ -32,15 +33,25 @@ export function attachDeviceProgram(options: { readonly cgroupFd: number; readon
 
 /** Extended attributes of a name itself, not of what a symlink points to. @see lgetxattr(2) */
 export function listXattrs(options: { readonly path: string }): Record<string, Uint8Array> {
-  const flat = check(native().listXattrs(options.path), "llistxattr", options.path) as (string | Uint8Array)[];
+  const flat = check(native().listXattrs(pathArgument(options.path)), "llistxattr", options.path) as Uint8Array[];
   const found: Record<string, Uint8Array> = Object.create(null);
-  for (let i = 0; i < flat.length; i += 2) found[flat[i] as string] = flat[i + 1] as Uint8Array;
+  for (let i = 0; i < flat.length; i += 2) found[decodeName(flat[i]!)] = flat[i + 1]!;
   return found;
 }
 
-/** Write everything of the file system that `path` lies on to its disk. @see syncfs(2) */
-export function syncFileSystem(options: { readonly path: string }): void {
-  check(native().syncFileSystem(options.path), "syncfs", options.path);
+/** Write everything of the file system that `path` lies on to its disk. @throws {KernelError} @see syncfs(2) */
+export async function syncFileSystem(options: { readonly path: string }): Promise<void> {
+  check(await native().syncFileSystem(options.path), "syncfs", options.path);
+}
+
+/**
+ * Bytes that the directory `path` and all below it take on their disk: allocated blocks, a file with several names
+ * once, as du(1) counts. Other file systems that are mounted there are not entered.
+ *
+ * @throws {KernelError}
+ */
+export async function diskUsage(options: { readonly path: string }): Promise<number> {
+  return check(await native().diskUsage(options.path), "statx", options.path);
 }
 
 /** Tell a terminal how large its window is. `fd` is either end of it. @see ioctl_tty(2), TIOCSWINSZ */

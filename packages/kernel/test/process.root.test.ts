@@ -1,9 +1,20 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, readdirSync, readSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import {
+  diskUsage,
   HeldProcess,
   isKernelError,
   KernelError,
@@ -119,12 +130,26 @@ describe("small things", () => {
     expect(() => listXattrs({ path: "a\0b" })).toThrow(expect.objectContaining({ name: "KernelError" }));
   });
 
-  test("syncFileSystem takes any path of it", () => {
+  test("syncFileSystem takes any path of it", async () => {
     const path = temporaryDirectory();
-    syncFileSystem({ path });
+    await syncFileSystem({ path });
     expect(readdirSync(path)).toEqual([]);
-    expect(() => syncFileSystem({ path: join(path, "missing") })).toThrow(
-      expect.objectContaining({ code: "ERR_KERNEL_ENOENT" }),
-    );
+    await expect(syncFileSystem({ path: join(path, "missing") })).rejects.toMatchObject({ code: "ERR_KERNEL_ENOENT" });
+  });
+
+  test("diskUsage counts what du counts: hard links once, symlinks themselves, holes not at all", async () => {
+    const path = temporaryDirectory();
+    for (let i = 0; i < 300; i++) {
+      mkdirSync(join(path, `d${i}/e`), { recursive: true });
+      writeFileSync(join(path, `d${i}/f`), "x".repeat(i * 100));
+      linkSync(join(path, `d${i}/f`), join(path, `d${(i * 7) % (i + 1)}/e/link${i}`));
+    }
+    symlinkSync("/etc", join(path, "l"));
+    writeFileSync(join(path, "hole"), "");
+    truncateSync(join(path, "hole"), 1 << 30);
+    const du = Number(execFileSync("du", ["-s", "--block-size=1", path], { encoding: "utf8" }).split("\t")[0]);
+    expect(await diskUsage({ path })).toBe(du);
+    await expect(diskUsage({ path: join(path, "hole") })).rejects.toMatchObject({ code: "ERR_KERNEL_ENOTDIR" });
+    await expect(diskUsage({ path: "a\0b" })).rejects.toMatchObject({ name: "KernelError" });
   });
 });
