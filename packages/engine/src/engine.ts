@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import type { BuildEvent } from "@ctr/builder";
 import { openStore, type Removal } from "@ctr/image-store";
-import { syncFileSystem } from "@ctr/kernel";
+import { diskUsage, syncFileSystem } from "@ctr/kernel";
 import { openNetwork } from "@ctr/network";
 import type { BuildOptions } from "./build.ts";
 import { Containers } from "./containers.ts";
@@ -12,6 +12,8 @@ import { Images } from "./images.ts";
 import { info } from "./info.ts";
 import type { Document } from "./inspect.ts";
 import { housekeeping } from "./refresh.ts";
+import { noteBuild } from "./reuse-transfers.ts";
+import type { System } from "./system.ts";
 
 export interface EngineOptions {
   /** Where all state is kept; made when missing. */
@@ -45,7 +47,12 @@ export class Engine implements Disposable {
       root: this.root,
       database,
       table: new ContainerTable(database),
-      store: openStore({ root: this.root, database, syncFileSystem: (path) => syncFileSystem({ path }) }),
+      store: openStore({
+        root: this.root,
+        database,
+        syncFileSystem: (path) => syncFileSystem({ path }),
+        diskUsage: (path) => diskUsage({ path }),
+      }),
       network: openNetwork({ database, root: this.root, whenEmpty: "keep" }),
       cleanup: o.cleanup,
     };
@@ -61,13 +68,19 @@ export class Engine implements Disposable {
   async *build(o: BuildOptions): AsyncGenerator<BuildEvent, void, undefined> {
     // A third of the program, which no other command needs.
     const { buildImage } = await import("./build.ts");
-    yield* buildImage(this.#context, o);
+    yield* noteBuild(this.#context, buildImage(this.#context, o));
   }
 
   /** Forget what builds did, so that the layers that only they keep can go. @see {@link pruneBuildCache} */
   async pruneBuildCache(): Promise<Removal> {
     const { pruneBuildCache } = await import("@ctr/builder");
     return pruneBuildCache({ store: this.#context.store, database: this.#context.database });
+  }
+
+  /** What it takes on disk, whether all of it is sound, and how to get rid of what is not needed. */
+  async system(): Promise<System> {
+    const { System } = await import("./system.ts");
+    return new System(this.#context);
   }
 
   info(): Document {

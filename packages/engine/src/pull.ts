@@ -2,8 +2,9 @@ import { thisPlatform } from "@ctr/image-store";
 import { type Digest, formatReference, type Platform, parseReference, type Reference } from "@ctr/oci";
 import { type PullEvent, pullImage } from "@ctr/registry";
 import type { Context } from "./context.ts";
+import { Origins } from "./origins.ts";
 import { connect, tagOrDigest } from "./registry-connection.ts";
-import { unpackImage } from "./unpack.ts";
+import { Unpacking } from "./unpack.ts";
 
 export interface PullRequest {
   readonly reference: string;
@@ -21,29 +22,55 @@ export interface PullRequest {
 export async function* pull(context: Context, o: PullRequest): AsyncGenerator<PullEvent, void, undefined> {
   const reference = parseReference(o.reference);
   const { store } = context;
-  await using registry = connect(reference);
+  await using registry = await connect(context, reference, o.signal);
+  const abort = new AbortController();
+  const signal = o.signal === undefined ? abort.signal : AbortSignal.any([o.signal, abort.signal]);
+  let unpacking: Unpacking | undefined;
   const events = pullImage({
     registry,
     repository: reference.path,
     reference: tagOrDigest(reference),
     platform: o.platform ?? thisPlatform(),
+    strict: o.platform !== undefined,
     known: knownDigest(context, reference),
     have: (digest) => store.findBlob(digest) !== undefined,
     sink: {
-      write: async (descriptor, chunks, signal) => {
-        await store.writeBlob(chunks, { expected: { digest: descriptor.digest, size: descriptor.size }, signal });
+      write: async (descriptor, chunks, writing) => {
+        const { digest, size } = descriptor;
+        const passed = unpacking?.follow(digest, chunks) ?? chunks;
+        await store.writeBlob(passed, { expected: { digest, size }, signal: writing });
+        unpacking?.stored(digest);
       },
       read: async (digest) => (store.findBlob(digest) === undefined ? undefined : store.readBlob(digest)),
+      expect: ({ manifest, config }) => {
+        unpacking = new Unpacking(context, { manifest, config, signal });
+        unpacking.done.catch((error: unknown) => abort.abort(error));
+      },
     },
-    signal: o.signal,
+    signal,
   });
-  for await (const event of events) {
-    if (event.kind === "done") {
-      await unpackImage(context, { manifest: event.manifest, config: event.config, signal: o.signal });
-      await store.addImage({ target: event.root, names: [reference] });
+  try {
+    for await (const event of events) {
+      if (event.kind === "present") unpacking?.stored(event.descriptor.digest);
+      if (event.kind === "done") {
+        await unpacking?.done;
+        await store.addImage({ target: event.root, names: [reference] });
+        remember(context, reference, event);
+      }
+      yield event;
     }
-    yield event;
+  } finally {
+    await unpacking?.abandon(new Error("the pull was given up"));
   }
+}
+
+/** Where the blobs can be mounted from, should they be pushed there. */
+function remember(context: Context, reference: Reference, pulled: PullEvent & { readonly kind: "done" }): void {
+  // Nothing new, nothing to write: a pull that finds the image unchanged stays one request.
+  if (pulled.fetchedBytes === 0) return;
+  const { config, layers } = pulled.manifest;
+  const digests = [config, ...layers].map((it) => it.digest);
+  new Origins(context.database).remember({ host: reference.domain, repository: reference.path, digests });
 }
 
 /** What the name stands for here, so that an unchanged image costs one request. */

@@ -16,6 +16,9 @@ export const layerDirectories: LayerDirectories = {
     await symlink(`../${cacheId}/diff`, join(overlayRoot, "l", link));
     return { directory, diff, link };
   },
+  async setParents({ overlayRoot, cacheId, parents }) {
+    await writeFile(join(overlayRoot, cacheId, "lower"), parents.map((id) => `l/${shortName(id)}`).join(":"));
+  },
   async removeLayerDirectory({ overlayRoot, cacheId }) {
     await rm(join(overlayRoot, cacheId), { recursive: true, force: true });
     await rm(join(overlayRoot, "l", shortName(cacheId)), { force: true });

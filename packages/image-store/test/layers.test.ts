@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { link, mkdir, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chainIds } from "@ctr/oci";
 import { expect, test } from "vitest";
-import { openStore } from "../src/index.ts";
+import { type AddLayerOptions, openStore, type StoredLayer } from "../src/index.ts";
 import { filesOf } from "./files-of.ts";
 import { layerDirectories } from "./layer-directories.ts";
 import { digestOf, makeImage } from "./make-image.ts";
@@ -65,13 +66,86 @@ test("a fill that fails leaves nothing", async () => {
   expect(filesOf(store.root)).toMatchObject({ layers: [], links: [] });
 });
 
+/** Options for layers that lie upon one another, each filled as said. */
+function chainOf(...fills: { readonly name: string; readonly fill: AddLayerOptions["fill"] }[]): AddLayerOptions[] {
+  const diffIds = fills.map(({ name }) => digestOf(name));
+  const chain = chainIds(diffIds, (text) => createHash("sha256").update(text).digest("hex"));
+  return fills.map(({ fill }, i) => ({
+    chainId: chain[i]!,
+    ...(i === 0 ? {} : { parentChainId: chain[i - 1]! }),
+    diffId: diffIds[i]!,
+    fill,
+  }));
+}
+
+test("layers are filled side by side; one that asks for those below waits for them", async () => {
+  const store = temporaryStore();
+  const order: string[] = [];
+  const { promise: topIsDone, resolve: topDone } = Promise.withResolvers<void>();
+  const layers = chainOf(
+    {
+      name: "a",
+      fill: async () => {
+        await topIsDone;
+        order.push("a");
+      },
+    },
+    {
+      name: "b",
+      fill: async (_diff, parents) => {
+        const below = await parents();
+        order.push(`b on ${below.length}`);
+      },
+    },
+    {
+      name: "c",
+      fill: async () => {
+        order.push("c");
+        topDone();
+      },
+    },
+  );
+  const added = await store.addLayers(layers);
+  expect(order).toEqual(["c", "a", "b on 1"]);
+  expect(store.overlayParents(layers[2]!.chainId)).toEqual(added.map(({ cacheId }) => cacheId).reverse());
+});
+
+test("when one of several cannot be filled none is added, and all have ended", async () => {
+  const store = temporaryStore();
+  let ended = 0;
+  const count = async (): Promise<void> => void ended++;
+  const layers = chainOf(
+    { name: "a", fill: count },
+    { name: "b", fill: () => Promise.reject(new RangeError("bad tar")) },
+    { name: "c", fill: count },
+  );
+  await expect(store.addLayers(layers)).rejects.toThrow(RangeError);
+  expect(ended).toBe(2);
+  expect(filesOf(store.root)).toMatchObject({ layers: [], links: [] });
+  await store.addLayer({ ...layers[0]!, fill: async () => {} });
+  await expect(store.addLayers(layers)).rejects.toThrow(RangeError);
+  expect(filesOf(store.root).layers).toHaveLength(1);
+});
+
+test("a layer whose parent somebody else added meanwhile lies upon theirs", async () => {
+  const root = temporaryDirectory();
+  using store = openStore({ root });
+  using other = openStore({ root });
+  const idle = async (): Promise<void> => {};
+  const [base] = chainOf({ name: "a", fill: idle }) as [AddLayerOptions];
+  const layers = chainOf({ name: "a", fill: idle }, { name: "b", fill: async () => void (await other.addLayer(base)) });
+  const [theirs, mine] = (await store.addLayers(layers)) as [StoredLayer, StoredLayer];
+  const read = (...path: string[]): string => readFileSync(join(root, "overlay2", ...path), "utf8");
+  expect(read(mine.cacheId, "lower")).toBe(`l/${read(theirs.cacheId, "link")}`);
+  expect(filesOf(root).layers.sort()).toEqual([theirs.cacheId, mine.cacheId].sort());
+});
+
 test("chain ids are checked, parents must be there", async () => {
   const store = temporaryStore();
   const fill = async () => {};
   await expect(store.addLayer({ chainId: digestOf("b"), diffId: digestOf("a"), fill })).rejects.toMatchObject({
     code: "ERR_LAYER_CHAIN",
   });
-  const { createHash } = await import("node:crypto");
   const chain = chainIds([digestOf("a"), digestOf("b")], (text) => createHash("sha256").update(text).digest("hex"));
   const orphan = { chainId: chain[1]!, parentChainId: chain[0]!, diffId: digestOf("b"), fill };
   await expect(store.addLayer(orphan)).rejects.toMatchObject({ code: "ERR_LAYER_NOT_FOUND" });

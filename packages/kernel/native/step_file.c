@@ -175,7 +175,7 @@ int do_make_node(struct walker *walker, const struct step_make_node *step)
 		if (error == 0)
 			error = sys4(__NR_mknodat, parent, name, mode, device);
 	}
-	if (error == 0 && (step->uid != 0 || step->gid != 0))
+	if (error == 0) /* also for root: in a directory with set-gid the name would keep the directory's group */
 		error = give_name(parent, name, step->uid, step->gid);
 	return error < 0 ? failed(walker, "mknodat", step->path, error) : 0;
 }

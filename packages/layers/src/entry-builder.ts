@@ -1,7 +1,6 @@
-import type { Nanoseconds } from "@ctr/plan";
+import { decodeName, type Nanoseconds } from "@ctr/plan";
 import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
 import { LayerError } from "./layers-error.ts";
-import { decodeName } from "./name-bytes.ts";
 import { type PaxRecord, parsePaxNumber, parsePaxRecords, parsePaxTime } from "./pax-records.ts";
 import { decodeGnuRealSize, type Piece, paxPieces } from "./sparse-map.ts";
 import type { EntryType, TarEntry } from "./tar-entry.ts";

@@ -1,5 +1,5 @@
+import { encodeName } from "@ctr/plan";
 import { LayerError } from "./layers-error.ts";
-import { encodeName } from "./name-bytes.ts";
 
 //   "/usr//bin/./sh"     usr bin sh     slashes at the start, doubled ones and "." say nothing
 //   "a/../b"             b              what stays inside is taken, as path.Clean of Go does
@@ -57,11 +57,11 @@ export function refused(entry: string, message: string): LayerError {
 }
 
 function checkLengths(name: string, path: readonly string[]): void {
-  let total = 0;
-  for (const part of path) {
-    const length = part.length > longestName ? part.length : encodeName(part).length;
-    if (length > longestName) throw refused(name, `a part of its name is longer than ${longestName} bytes`);
-    total += length + 1;
-  }
-  if (total > longestPath) throw refused(name, `its name is longer than ${longestPath} bytes`);
+  // A UTF-16 unit is at most three bytes: hardly any name has to be encoded to be found short enough.
+  const isWithin = (text: string, most: number): boolean =>
+    text.length * 3 <= most || (text.length <= most && encodeName(text).length <= most);
+  if (isWithin(name, longestName)) return;
+  if (!path.every((part) => isWithin(part, longestName)))
+    throw refused(name, `a part of its name is longer than ${longestName} bytes`);
+  if (!isWithin(`/${path.join("/")}`, longestPath)) throw refused(name, `its name is longer than ${longestPath} bytes`);
 }

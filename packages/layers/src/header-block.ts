@@ -1,5 +1,5 @@
+import { decodeName, encodeName } from "@ctr/plan";
 import { LayerError } from "./layers-error.ts";
-import { decodeName, encodeName } from "./name-bytes.ts";
 import { decodeNumber, encodeOctal, fitsOctal } from "./numeric-field.ts";
 
 //   0        100      108    116    124     136      148     156  157        257    263
@@ -83,7 +83,7 @@ export function encodeHeaderBlock(header: HeaderBlock): Uint8Array {
   block.set(encodeName("ustar\x0000"), 257);
   number(block.subarray(329, 337), header.major);
   number(block.subarray(337, 345), header.minor);
-  encodeOctal(block.subarray(148, 155), sums(block).unsigned);
+  encodeOctal(block.subarray(148, 155), unsignedSum(block));
   block[155] = 0x20;
   return block;
 }
@@ -104,26 +104,25 @@ function splitName(name: string): [prefix: string, name: string] | undefined {
   return cut < 0 || cut > 155 || cut === name.length - 1 ? undefined : [name.slice(0, cut), name.slice(cut + 1)];
 }
 
+// The checksum counts itself as spaces. Some old writers added signed bytes; every reader takes both.
 function checkSum(block: Uint8Array): void {
   const said = decodeNumber(block.subarray(148, 156));
-  const { unsigned, signed } = sums(block);
-  if (said === unsigned || said === signed) return;
+  const sum = unsignedSum(block);
+  if (said === sum || said === sum - 0x100 * block.reduce((count, byte, i) => count + (isSigned(byte, i) ? 1 : 0), 0))
+    return;
   throw new LayerError({
     code: "ERR_LAYERS_ARCHIVE",
     message: "the checksum of a header is wrong; this is not a tar archive, or a damaged one",
   });
 }
 
-// The checksum counts itself as spaces. Some old writers added signed bytes; every reader takes both.
-function sums(block: Uint8Array): { unsigned: number; signed: number } {
-  let unsigned = 0;
-  let signed = 0;
-  for (let i = 0; i < blockSize; i++) {
-    const byte = i >= 148 && i < 156 ? 0x20 : block[i]!;
-    unsigned += byte;
-    signed += byte > 0x7f ? byte - 0x100 : byte;
-  }
-  return { unsigned, signed };
+const isSigned = (byte: number, at: number): boolean => byte > 0x7f && (at < 148 || at >= 156);
+
+function unsignedSum(block: Uint8Array): number {
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 148; i++) sum += block[i]!;
+  for (let i = 156; i < blockSize; i++) sum += block[i]!;
+  return sum;
 }
 
 function cString(field: Uint8Array): string {

@@ -1,11 +1,15 @@
+export { decodeName, encodeName } from "@ctr/plan";
 export { type ArchiveEvent, type ArchiveLimits, ArchiveReader } from "./archive-reader.ts";
+export { entryPath } from "./entry-name.ts";
 export { type AppliedLayer, type ApplyLayerOptions, applyLayer } from "./host/apply-layer.ts";
-export { type CompressOptions, compress } from "./host/compress.ts";
-export { type Compression, decompress, detectCompression } from "./host/decompress.ts";
+export { type CompressionRecipe, type CompressOptions, compress, compressionRecipes } from "./host/compress.ts";
+export { type AcceptedCompression, type Compression, decompress, detectCompression } from "./host/decompress.ts";
 export { type DiffLayerOptions, diffLayer, type TarDirectoryOptions, tarDirectory } from "./host/diff-layer.ts";
 export { type LayerChange, type ListChangesOptions, listChanges } from "./host/list-changes.ts";
+export { matchLowers } from "./host/match-lowers.ts";
+export { type TreeMembersOptions, treeMembers } from "./host/tree-members.ts";
+export { type Visit, walkTree } from "./host/walk-tree.ts";
 export { type DirectoryStatus, LayerSteps, type LayerStepsOptions, type OverlayXattrs } from "./layer-steps.ts";
 export { LayerError, type LayerErrorCode } from "./layers-error.ts";
-export { decodeName, encodeName } from "./name-bytes.ts";
 export { type EntryType, type TarEntry, tarEntry } from "./tar-entry.ts";
 export { type ArchiveMember, encodeEntry, writeArchive } from "./write-archive.ts";

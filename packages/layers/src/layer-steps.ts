@@ -1,8 +1,7 @@
-import type { Nanoseconds, Reason, Step, StepBody } from "@ctr/plan";
+import { decodeName, encodeName, type Nanoseconds, type Reason, type Step, type StepBody } from "@ctr/plan";
 import { classify, entryPath, refused } from "./entry-name.ts";
 import { Directory, type Node, resolveInTree } from "./layer-tree.ts";
 import { LayerError } from "./layers-error.ts";
-import { decodeName, encodeName } from "./name-bytes.ts";
 import type { TarEntry } from "./tar-entry.ts";
 
 //   archive                           diff directory (one layer of an overlay mount)
@@ -49,6 +48,7 @@ export class LayerSteps {
   readonly #below: (path: readonly string[]) => DirectoryStatus | undefined;
   #file: OpenFile | undefined;
   #kept = 0; // characters of names and links in the tree
+  #passed: string[] = [];
 
   constructor(options: LayerStepsOptions = {}) {
     this.#overlayXattrs = options.overlayXattrs ?? "trusted";
@@ -60,7 +60,7 @@ export class LayerSteps {
    * @throws {LayerError} `ERR_LAYERS_ENTRY`; `ERR_LAYERS_LIMIT` past 128 Mi characters of directories and links.
    */
   entry(entry: TarEntry): Step[] {
-    const because = { option: `layer entry ${JSON.stringify(entry.name)}`, why: "the layer holds it" };
+    const because = new EntryReason(entry.name);
     const path = entryPath(requireText(entry.name, entry));
     const last = path.at(-1);
     const meaning = last === undefined ? undefined : classify(last, entry.name);
@@ -68,7 +68,7 @@ export class LayerSteps {
       throw refused(entry.name, "it lies below a whiteout");
     if (meaning?.kind === "aufs" || path.some((part, i) => i < path.length - 1 && part.startsWith(".wh..wh.")))
       return [];
-    return this.#bodies(entry, path, meaning, because).map((body) => ({ ...body, because }));
+    return withReason(this.#bodies(entry, path, meaning, because), because);
   }
 
   /** The step for a part of the last entry's content. */
@@ -83,7 +83,7 @@ export class LayerSteps {
     }
     const steps = this.#begin(file, offset === 0 ? bytes : noBytes);
     if (file.written === offset + bytes.length) return steps;
-    steps.push({ ...extendFile(path, entry, offset, bytes), because });
+    steps.push(...withReason([extendFile(path, entry, offset, bytes)], because));
     file.written = offset + bytes.length;
     return steps;
   }
@@ -97,7 +97,7 @@ export class LayerSteps {
     const steps = this.#begin(file, noBytes);
     const bodies = [...xattrSteps(path, entry), setTime(path, entry.mtime)];
     if (file.written < entry.size) bodies.unshift(extendFile(path, entry, entry.size, noBytes)); // ends in a hole
-    return [...steps, ...bodies.map((body) => ({ ...body, because }))];
+    return [...steps, ...withReason(bodies, because)];
   }
 
   // The step that makes the file, if it is not made yet: with what was held back, else with `first`.
@@ -108,7 +108,7 @@ export class LayerSteps {
     file.made = true;
     file.held = undefined;
     file.written = Math.max(file.written, bytes.length);
-    return [{ ...makeFile(path, entry, bytes), because }];
+    return withReason([makeFile(path, entry, bytes)], because);
   }
 
   /** The steps for when every entry is written: the times of the directories, deepest first. */
@@ -120,8 +120,14 @@ export class LayerSteps {
       for (const [name, node] of directory.entries())
         if (node.kind === "directory") found.push({ path: `${path}/${name}`, directory: node });
     }
+    this.#passed = found.filter(({ directory }) => directory.isPassed).map(({ path }) => path);
     for (const { path, directory } of found.reverse())
       if (directory.mtime !== undefined) yield { ...setTime(path || "/", directory.mtime), because };
+  }
+
+  /** After `finish`: the directories that the layer only passes through and that nothing below was known of. */
+  get passed(): readonly string[] {
+    return this.#passed;
   }
 
   #bodies(
@@ -142,8 +148,15 @@ export class LayerSteps {
       return [...bodies, whiteout(target)];
     }
     if (entry.type === "directory") return [...bodies, ...this.#directoryEntry(entry, directory, name, target)];
-    if (entry.type === "hardlink") bodies.push(this.#hardlink(entry, target));
-    else bodies.push(...this.#otherEntry(entry, target, because));
+    if (entry.type === "hardlink") {
+      const existing = this.#hardlinkTarget(entry, target);
+      bodies.push({ do: "makeHardlink", in: "rootfs", path: target, existing: at(existing) });
+      const node = this.#nodeAt(existing);
+      if (node === undefined) directory.forget(name);
+      else this.#remember(directory, name, node); // another name of a symlink, to be followed like the first
+      return bodies;
+    }
+    bodies.push(...this.#otherEntry(entry, target, because));
     if (entry.type === "symlink") this.#remember(directory, name, { kind: "symlink", text: entry.link });
     else directory.forget(name);
     return bodies;
@@ -162,12 +175,13 @@ export class LayerSteps {
     if (node?.kind === "whiteout") bodies.push(this.#opaque(path));
     const directory = node?.kind === "directory" ? node : new Directory();
     directory.mtime = entry.mtime;
+    directory.isPassed = false;
     this.#remember(parent, name, directory);
     return [...bodies, ...xattrSteps(path, entry)];
   }
 
   // Owner, mode, xattrs and time are those of the file, which has them already.
-  #hardlink(entry: TarEntry, path: string): StepBody {
+  #hardlinkTarget(entry: TarEntry, path: string): string[] {
     const target = entryPath(requireText(entry.link, entry));
     const last = target.at(-1);
     if (last === undefined || last.startsWith(".wh.")) throw refused(entry.name, "its hard link means no file");
@@ -175,7 +189,7 @@ export class LayerSteps {
     const kind = this.#nodeAt(existing)?.kind;
     if (at(existing) === path) throw refused(entry.name, "its hard link means itself");
     if (kind === "directory" || kind === "whiteout") throw refused(entry.name, "its hard link means no file");
-    return { do: "makeHardlink", in: "rootfs", path, existing: at(existing) };
+    return existing;
   }
 
   #otherEntry(entry: TarEntry, path: string, because: Reason): StepBody[] {
@@ -212,11 +226,13 @@ export class LayerSteps {
         return;
       }
       const here = path.slice(0, index + 1);
-      const status = this.#below(here) ?? { mode: 0o755, uid: 0, gid: 0, mtime: 0n };
+      const known = this.#below(here);
+      const status = known ?? { mode: 0o755, uid: 0, gid: 0, mtime: 0n };
       bodies.push(makeDirectory(at(here), status));
       if (node?.kind === "whiteout") bodies.push(this.#opaque(at(here)));
       const made = new Directory();
       made.mtime = status.mtime;
+      made.isPassed = known === undefined;
       this.#remember(directory, part, made);
       directory = made;
     });
@@ -237,6 +253,26 @@ export class LayerSteps {
   #opaque(path: string): StepBody {
     return setXattr(path, `${this.#overlayXattrs}.overlay.opaque`, yes);
   }
+}
+
+/** Why a step is there. Its text is made when somebody asks, which is hardly ever: a layer has a hundred thousand steps. */
+class EntryReason implements Reason {
+  readonly why = "the layer holds it";
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  get option(): string {
+    return `layer entry ${JSON.stringify(this.#name)}`;
+  }
+}
+
+/** The bodies were made for this and belong to nobody else: they become the steps. */
+function withReason(bodies: StepBody[], because: Reason): Step[] {
+  for (const body of bodies) (body as { because?: Reason }).because = because;
+  return bodies as Step[];
 }
 
 const yes = new TextEncoder().encode("y");
@@ -265,7 +301,7 @@ function extendFile(path: string, { size }: TarEntry, offset: number, bytes: Uin
 
 function makeSymlink(path: string, entry: TarEntry): StepBody {
   const text = requireText(entry.link, entry);
-  if (text === "" || text.length > 4095)
+  if (text === "" || text.length > 4095 || encodeName(text).length > 4095)
     throw refused(entry.name, "no symlink can have its text: it is empty or longer than 4095 bytes");
   return { do: "makeSymlink", in: "rootfs", path, text, uid: entry.uid, gid: entry.gid };
 }
@@ -300,15 +336,13 @@ function checkXattrs(entry: TarEntry): void {
     // Its redirects could show any directory of any layer (fs/overlayfs, "redirect").
     if (/^(?:trusted|user)\.overlay\./.test(name))
       throw refused(entry.name, `its extended attribute ${shown} is overlay's own`);
-    if (!/^(?:user|trusted|security|system)\.[^\0]+$/.test(name) || name.length > 255 || !name.isWellFormed())
+    if (!/^(?:user|trusted|security|system)\.[^\0]+$/.test(name) || encodeName(name).length > 255)
       throw refused(entry.name, `no file can have its extended attribute ${shown}`);
   }
 }
 
-// A plan's texts are UTF-8, see @ctr/plan.
 function requireText(text: string, entry: TarEntry): string {
   if (text.includes("\0")) throw refused(entry.name, "its name or its link holds a NUL byte");
-  if (!text.isWellFormed()) throw refused(entry.name, "its name or its link is not UTF-8, which cannot be written yet");
   return text;
 }
 

@@ -6,6 +6,8 @@ export class Directory {
   #children: Map<string, Node> | undefined; // most directories of a hostile layer are empty
   /** Set when everything is written, since writing into a directory changes it. */
   mtime: bigint | undefined;
+  /** Made because something lies in it; the layer does not say what it is like. */
+  isPassed = false;
 
   get(name: string): Node | undefined {
     return this.#children?.get(name);

@@ -7,6 +7,8 @@ export type LayerErrorCode =
   | "ERR_LAYERS_LIMIT"
   /** Compressed in a way that cannot be read, or cut short. */
   | "ERR_LAYERS_COMPRESSION"
+  /** The program that reads this compression is not installed. */
+  | "ERR_LAYERS_PROGRAM"
   /** The content is not what its diff id promises. */
   | "ERR_LAYERS_DIFF_ID"
   /** The kernel refused to write an entry; `cause` is its error. */

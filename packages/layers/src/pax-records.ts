@@ -1,6 +1,5 @@
-import type { Nanoseconds } from "@ctr/plan";
+import { decodeName, encodeName, type Nanoseconds } from "@ctr/plan";
 import { LayerError } from "./layers-error.ts";
-import { decodeName, encodeName } from "./name-bytes.ts";
 
 /** One `length key=value\n` record. Values are bytes: an xattr may hold anything, newlines too. */
 export type PaxRecord = readonly [key: string, value: Uint8Array];

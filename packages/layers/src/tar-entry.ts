@@ -7,7 +7,7 @@ export type EntryType = "file" | "directory" | "symlink" | "hardlink" | "charact
  * say what the archive says. Users are numbers only; a container has its own /etc/passwd.
  */
 export interface TarEntry {
-  /** Bytes that are no UTF-8 are lone surrogates, see name-bytes.ts. */
+  /** Bytes that are no UTF-8 are lone surrogates, see name-bytes.ts of @ctr/plan. */
   readonly name: string;
   readonly type: EntryType;
   /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */

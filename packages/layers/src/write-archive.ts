@@ -1,7 +1,8 @@
+import { encodeName } from "@ctr/plan";
+import { compareNames } from "./compare-names.ts";
 import { xattrPrefix } from "./entry-builder.ts";
 import { blockSize, encodeHeaderBlock, type HeaderBlock, overflowingFields } from "./header-block.ts";
 import { LayerError } from "./layers-error.ts";
-import { compareNames, encodeName } from "./name-bytes.ts";
 import { encodePaxRecords, formatPaxTime, type PaxRecord } from "./pax-records.ts";
 import type { EntryType, TarEntry } from "./tar-entry.ts";
 

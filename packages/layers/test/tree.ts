@@ -3,6 +3,7 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listXattrs } from "@ctr/kernel";
+import { decodeName, encodeName } from "@ctr/plan";
 import { afterEach } from "vitest";
 
 export const isRoot: boolean = process.getuid?.() === 0;
@@ -25,13 +26,14 @@ export function describeTree(directory: string): Record<string, string> {
   const lines: Record<string, string> = {};
   const visit = (name: string): void => {
     const path = join(directory, name);
-    const stat = lstatSync(path, { bigint: true });
+    const bytes = Buffer.from(encodeName(path));
+    const stat = lstatSync(bytes, { bigint: true });
     const key = `${stat.dev}:${stat.ino}`;
     if (!stat.isDirectory() && !first.has(key)) first.set(key, name);
     const what = stat.isSymbolicLink()
-      ? `-> ${readlinkSync(path)}`
+      ? `-> ${decodeName(readlinkSync(bytes, { encoding: "buffer" }))}`
       : stat.isFile()
-        ? `${stat.size} ${createHash("sha256").update(readFileSync(path)).digest("hex").slice(0, 8)}`
+        ? `${stat.size} ${createHash("sha256").update(readFileSync(bytes)).digest("hex").slice(0, 8)}`
         : stat.isDirectory()
           ? ""
           : `dev ${stat.rdev}`;
@@ -49,7 +51,8 @@ export function describeTree(directory: string): Record<string, string> {
       ...xattrs.sort(),
     ].join(" ");
     if (stat.isDirectory())
-      for (const child of readdirSync(path).sort()) visit(name === "" ? child : `${name}/${child}`);
+      for (const child of readdirSync(bytes, { encoding: "buffer" }).map(decodeName).sort())
+        visit(name === "" ? child : `${name}/${child}`);
   };
   visit("");
   return lines;

@@ -6,6 +6,7 @@ export {
   readLink,
   readLower,
   removeLayerDirectory,
+  setParents,
 } from "./host/layer-directory.ts";
 export { type MountedOverlay, mount, openOverlay } from "./host/mount.ts";
 export * from "./steps.ts";

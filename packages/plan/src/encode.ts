@@ -1,4 +1,5 @@
 import { type FieldKind, layout } from "./layout.ts";
+import { encodeName } from "./name-bytes.ts";
 import { PlanError } from "./plan-error.ts";
 import type { Step, StepName } from "./step.ts";
 
@@ -158,7 +159,7 @@ class Writer {
     this.#grow(2 * word + value.length * 3 + word);
     const at = this.length + word;
     const ascii = this.#ascii(value, at);
-    const rest = ascii === value.length ? 0 : utf8.encodeInto(value.slice(ascii), this.#bytes.subarray(at + ascii)).written;
+    const rest = ascii === value.length ? 0 : this.#encoded(value.slice(ascii), at + ascii);
     this.number(ascii + rest);
     this.#end(ascii + rest);
   }
@@ -171,6 +172,14 @@ class Writer {
       this.#bytes[at + i] = unit;
     }
     return value.length;
+  }
+
+  /** Writes a text, and says how many bytes it has; a lone surrogate may stand for one, see name-bytes.ts. */
+  #encoded(value: string, at: number): number {
+    if (value.isWellFormed()) return utf8.encodeInto(value, this.#bytes.subarray(at)).written;
+    const bytes = encodeName(value);
+    this.#bytes.set(bytes, at);
+    return bytes.length;
   }
 
   #sized(value: Uint8Array): void {

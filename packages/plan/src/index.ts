@@ -8,6 +8,7 @@ export {
   namespaceFlags,
   propagationFlags,
 } from "./layout.ts";
+export { decodeName, encodeName } from "./name-bytes.ts";
 export { PlanError } from "./plan-error.ts";
 export type {
   MissingTarget,

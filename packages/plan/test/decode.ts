@@ -1,4 +1,12 @@
-import { emptyPlanSize, type FieldKind, layout, planMagic, type StepBody, stepNumber } from "../src/index.ts";
+import {
+  decodeName,
+  emptyPlanSize,
+  type FieldKind,
+  layout,
+  planMagic,
+  type StepBody,
+  stepNumber,
+} from "../src/index.ts";
 
 /** Reads an encoded plan back, by what layout.ts and the comment of encode.ts say and by nothing of encode.ts itself. */
 export function decode(bytes: Uint8Array): StepBody[] {
@@ -63,7 +71,7 @@ class Reader {
       case "bytes":
         return this.#sized();
       case "text":
-        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.#sized());
+        return decodeName(this.#sized());
       case "numbers":
         return Array.from({ length: this.number() }, () => this.number());
       case "texts": {

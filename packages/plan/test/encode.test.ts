@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { emptyPlanSize, encode, PlanError, type Step, stepNumber, timingOffset, timingSize } from "../src/index.ts";
+import {
+  decodeName,
+  emptyPlanSize,
+  encode,
+  PlanError,
+  type Step,
+  stepNumber,
+  timingOffset,
+  timingSize,
+} from "../src/index.ts";
 import { anyStep, anyStepNamed, stepNames } from "./any-step.ts";
 import { decode } from "./decode.ts";
 
@@ -62,6 +71,17 @@ test("half of a surrogate pair becomes U+FFFD, which is what the kernel then get
   const [step] = decode(encode([{ do: "setHostname", name: "a\ud800b", because }]));
   expect(step).toEqual({ do: "setHostname", name: "a\ufffdb" });
 });
+
+const names = [
+  { bytes: [0x61, 0x80], why: "Latin-1 in a name" },
+  { bytes: [0xc3, 0xa9, 0xff, 0xf0, 0x9f, 0x90, 0xb3], why: "between characters that are UTF-8" },
+  { bytes: [0xc0, 0xaf], why: "an overlong slash is two bytes and no slash" },
+] as const;
+for (const { bytes, why } of names)
+  test(`a name that is not UTF-8 travels byte for byte: ${Buffer.from(bytes).toString("hex")}: ${why}`, () => {
+    const plan = encode([{ do: "setHostname", name: decodeName(Uint8Array.from(bytes)), because }]);
+    expect(Buffer.from(plan).includes(Uint8Array.from([...bytes, 0]))).toBe(true);
+  });
 
 const mount = { do: "setMount", in: "host", target: "/", recursive: false, propagation: "keep", because } as const;
 

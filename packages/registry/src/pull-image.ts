@@ -1,6 +1,6 @@
 import { type Descriptor, type Digest, type ImageConfig, isDigest, type Manifest, type Platform } from "@ctr/oci";
 import { type Emit, eventsOf, forEachParallel } from "./event-stream.ts";
-import { checkImage, readConfig } from "./image-config.ts";
+import { checkImage, checkPlatform, readConfig } from "./image-config.ts";
 import { digestOf, type ImageDocument, readImageDocument } from "./manifest.ts";
 import { type ManifestName, manifestLabel } from "./names.ts";
 import type { Registry } from "./registry.ts";
@@ -14,6 +14,8 @@ const progressBytes = 256 * 1024;
 export interface BlobSink {
   /** Take a blob: layer, config, manifest or index. The bytes are verified at the end of `chunks`. */
   write(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** Called once, before the first layer: what is going to come. */
+  expect?(image: { readonly manifest: Manifest; readonly config: ImageConfig }): void;
   /** The bytes of a document that is there already, to save a request. */
   read?(digest: Digest): Promise<Uint8Array | undefined>;
 }
@@ -54,7 +56,7 @@ export type PullEvent =
     };
 
 /**
- * Pull the image of one platform: config and layers in parallel, then its manifest, then the indexes
+ * Pull the image of one platform: its config, its layers in parallel, then its manifest, then the indexes
  * that led to it, so that whatever is in the sink has everything it names.
  *
  * @throws {RegistryError}, what the sink throws, or the signal's reason
@@ -95,6 +97,7 @@ class Pull {
     const { manifest } = image;
     this.#emit({ kind: "selected", descriptor: image.descriptor, manifest });
     const config = await this.#blobs(manifest);
+    if (strict === true && root.kind === "manifest") checkPlatform(config, platform, this.#at);
     for (const document of [image, ...indexes.toReversed()]) await this.#keep(document);
     const [fetchedBytes, reusedBytes] = [this.#fetchedBytes, this.#reusedBytes];
     this.#emit({ kind: "done", root: root.descriptor, manifest, config, fetchedBytes, reusedBytes });
@@ -143,14 +146,15 @@ class Pull {
 
   async #blobs(manifest: Manifest): Promise<ImageConfig> {
     const blobs = uniqueBlobs([manifest.config, ...manifest.layers], this.#at);
-    let config: ImageConfig | undefined;
+    // First, since it says what the layers unpack to.
+    const config = await this.#config(manifest, this.#signal);
+    this.#options.sink.expect?.({ manifest, config });
+    const layers = blobs.filter(({ digest }) => digest !== manifest.config.digest);
     const concurrency = this.#options.concurrency ?? 4;
-    await forEachParallel(blobs, { concurrency, signal: this.#signal }, async (descriptor, signal) => {
-      if (descriptor.digest === manifest.config.digest) config = await this.#config(manifest, signal);
-      else await this.#layer(descriptor, signal);
-    });
-    // Every manifest has a config, so the loop came by it.
-    return config!;
+    await forEachParallel(layers, { concurrency, signal: this.#signal }, (descriptor, signal) =>
+      this.#layer(descriptor, signal),
+    );
+    return config;
   }
 
   async #config(manifest: Manifest, signal: AbortSignal): Promise<ImageConfig> {
@@ -158,7 +162,7 @@ class Pull {
     const { have, sink } = this.#options;
     const kept = (await have(descriptor.digest)) ? await sink.read?.(descriptor.digest) : undefined;
     const isKept = kept !== undefined && digestOf(kept, descriptor.digest) === descriptor.digest;
-    const bytes = isKept ? kept : await this.#bytesOf(descriptor, signal);
+    const bytes = isKept ? kept : await this.#withoutLiars(() => this.#bytesOf(descriptor, signal));
     const config = readConfig(bytes, manifest, this.#at.host);
     if (isKept) this.#present(descriptor);
     else {
@@ -177,6 +181,11 @@ class Pull {
   async #layer(descriptor: Descriptor, signal: AbortSignal): Promise<void> {
     const { have, sink } = this.#options;
     if (await have(descriptor.digest)) return this.#present(descriptor);
+    await this.#withoutLiars(() => this.#take(descriptor, sink, signal));
+    this.#emit({ kind: "stored", descriptor });
+  }
+
+  async #take(descriptor: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void> {
     let isWhole = false;
     const counted = this.#counted(descriptor, signal);
     const chunks = (async function* (): AsyncGenerator<Uint8Array, void, undefined> {
@@ -186,7 +195,18 @@ class Pull {
     await sink.write(descriptor, chunks, signal);
     // The last step of the stream is the check of the digest.
     if (!isWhole) throw new Error(`the sink took ${descriptor.digest} without reading it to its end`);
-    this.#emit({ kind: "stored", descriptor });
+  }
+
+  /** A mirror that sent wrong bytes is not asked again, so the next time they come from another place. */
+  async #withoutLiars<T>(fetch: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await fetch();
+      } catch (error) {
+        const isMirrors = isRegistryError(error) && error.host !== this.#at.host;
+        if (!isMirrors || error.code !== "ERR_REGISTRY_DIGEST") throw error;
+      }
+    }
   }
 
   #present(descriptor: Descriptor): void {

@@ -14,6 +14,12 @@ export interface LayerDirectories {
     /** Cache ids, newest first. */
     readonly parents: readonly string[];
   }): Promise<{ readonly directory: string; readonly diff: string; readonly link: string }>;
+  /** Say, durably, that other layers lie below one that is there. */
+  setParents(o: {
+    readonly overlayRoot: string;
+    readonly cacheId: string;
+    readonly parents: readonly string[];
+  }): Promise<void>;
   /** Must not mind what is missing: it also clears up what a crash left half made. */
   removeLayerDirectory(o: { readonly overlayRoot: string; readonly cacheId: string }): Promise<void>;
 }
@@ -27,6 +33,8 @@ export interface Context {
   readonly layerDirectories: LayerDirectories;
   /** Bring a whole file system to disk; without it every file of a layer is synced by itself. */
   readonly syncFileSystem: ((path: string) => void | Promise<void>) | undefined;
+  /** Bytes that a tree takes; without it each file is asked. */
+  readonly diskUsage: ((path: string) => Promise<number>) | undefined;
 }
 
 export const imagesDirectory = (context: Context): string => join(context.root, "images");

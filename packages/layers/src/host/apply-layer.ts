@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
-import { perform } from "@ctr/kernel";
+import { performLater } from "@ctr/kernel";
 import { type Digest, makeDigest } from "@ctr/oci";
 import type { Step } from "@ctr/plan";
 import { type ArchiveEvent, type ArchiveLimits, ArchiveReader } from "../archive-reader.ts";
-import { type DirectoryStatus, LayerSteps, type OverlayXattrs } from "../layer-steps.ts";
+import { LayerSteps, type OverlayXattrs } from "../layer-steps.ts";
 import { LayerError } from "../layers-error.ts";
-import { decompress } from "./decompress.ts";
-import { statBelow } from "./stat-below.ts";
+import { type AcceptedCompression, decompress } from "./decompress.ts";
+import { findBelow } from "./find-below.ts";
 
 export interface ApplyLayerOptions {
   /** A tar archive, as it is or packed with gzip or zstd. Chunks must not change once they are given. */
   readonly archive: AsyncIterable<Uint8Array>;
+  /** "any" unpacks bzip2 and xz too, which are no layers' compressions but are ADD's. Default "layer". */
+  readonly accept?: AcceptedCompression;
   /** An existing directory, empty: the layer's `diff`. */
   readonly directory: string;
   /** Directories of the layers below, newest first: a directory that the layer only passes through is made like theirs. */
@@ -28,6 +30,11 @@ export interface AppliedLayer {
   /** Bytes of the archive without its compression. */
   readonly size: number;
   readonly entries: number;
+  /**
+   * Directories that the archive only passes through and that `lowers` did not have, outermost first. They were
+   * made 0755 and root's: see `matchLowers` for lowers that come later.
+   */
+  readonly passed: readonly string[];
 }
 
 /**
@@ -42,17 +49,17 @@ export interface AppliedLayer {
  * @see image-spec layer.md, "Applying Changesets"
  */
 export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLayer> {
-  const { archive, directory, lowers = [], expectedDiffId, overlayXattrs, limits, signal } = options;
+  const { archive, accept = "layer", directory, lowers = [], expectedDiffId, overlayXattrs, limits, signal } = options;
   const hash = createHash("sha256");
   const reader = new ArchiveReader(limits);
   const steps = new LayerSteps({
     ...(overlayXattrs === undefined ? {} : { overlayXattrs }),
     below: (path) => findBelow(lowers, path),
   });
-  const batch = new Batch(directory);
+  await using batch = new Batch(directory);
   let size = 0;
   let entries = 0;
-  for await (const chunk of decompress(archive)) {
+  for await (const chunk of decompress(archive, { accept })) {
     signal?.throwIfAborted();
     hash.update(chunk);
     size += chunk.length;
@@ -60,17 +67,21 @@ export async function applyLayer(options: ApplyLayerOptions): Promise<AppliedLay
       if (event.type === "entry") entries++;
       batch.add(translate(steps, event));
     }
+    if (batch.isFull) await batch.perform();
   }
   reader.end();
-  for (const step of steps.finish()) batch.add([step]);
-  batch.flush();
+  for (const step of steps.finish()) {
+    batch.add([step]);
+    if (batch.isFull) await batch.perform();
+  }
+  await batch.end();
   const diffId = makeDigest("sha256", hash.digest("hex"));
   if (expectedDiffId !== undefined && diffId !== expectedDiffId)
     throw new LayerError({
       code: "ERR_LAYERS_DIFF_ID",
       message: `the layer's diff id is ${diffId}, but ${expectedDiffId} was promised; fetch it again`,
     });
-  return { diffId, size, entries };
+  return { diffId, size, entries, passed: steps.passed };
 }
 
 function translate(steps: LayerSteps, event: ArchiveEvent): Step[] {
@@ -78,11 +89,12 @@ function translate(steps: LayerSteps, event: ArchiveEvent): Step[] {
   return event.type === "data" ? steps.data(event.offset, event.bytes) : steps.done();
 }
 
-/** Steps on their way to the kernel, many at a time: each batch costs one crossing. */
-class Batch {
+/** Steps on their way to the kernel, many at a time: one batch is performed while the next is gathered. */
+class Batch implements AsyncDisposable {
   readonly #directory: string;
   #steps: Step[] = [];
   #bytes = 0;
+  #underWay: Promise<void> = Promise.resolve();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -93,17 +105,26 @@ class Batch {
       this.#steps.push(step);
       if (step.do === "makeFile" || step.do === "extendFile") this.#bytes += step.bytes.length;
     }
-    if (this.#steps.length >= 512 || this.#bytes >= 4 << 20) this.flush();
   }
 
-  flush(): void {
-    if (this.#steps.length === 0) return;
+  get isFull(): boolean {
+    return this.#steps.length >= 256 || this.#bytes >= 1 << 20;
+  }
+
+  /** Begin with what is gathered, once the batch before is done. */
+  async perform(): Promise<void> {
+    await this.#underWay;
     const because = { option: "directory", why: "the layer is unpacked here" };
     const steps: Step[] = [{ do: "enterRootfs", path: this.#directory, because }, ...this.#steps];
     this.#steps = [];
     this.#bytes = 0;
+    this.#underWay = this.#write(steps);
+    this.#underWay.catch(() => {}); // whoever waits for it next is told
+  }
+
+  async #write(steps: readonly Step[]): Promise<void> {
     try {
-      perform(steps);
+      await performLater(steps);
     } catch (cause) {
       throw new LayerError({
         code: "ERR_LAYERS_WRITE",
@@ -112,27 +133,14 @@ class Batch {
       });
     }
   }
-}
 
-// A link on the way ends the search: its directory is another one.
-function findBelow(lowers: readonly string[], path: readonly string[]): DirectoryStatus | undefined {
-  for (const lower of lowers) {
-    const found = lookUp(lower, path);
-    if (found === "hidden") return undefined;
-    if (found !== undefined) return found;
+  async end(): Promise<void> {
+    if (this.#steps.length > 0) await this.perform();
+    await this.#underWay;
   }
-  return undefined;
-}
 
-function lookUp(lower: string, path: readonly string[]): DirectoryStatus | "hidden" | undefined {
-  let here = lower;
-  let status: DirectoryStatus | undefined;
-  for (const part of path) {
-    here = `${here}/${part}`;
-    const stat = statBelow(here);
-    if (stat === undefined) return undefined;
-    if (!stat.isDirectory()) return "hidden";
-    status = { mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), mtime: stat.mtimeNs };
+  /** Nothing is written any more afterwards, also when the archive was found to be wrong meanwhile. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#underWay.catch(() => {});
   }
-  return status;
 }

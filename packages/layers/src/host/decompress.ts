@@ -2,11 +2,12 @@ import { pipeline, Readable } from "node:stream";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { LayerError } from "../layers-error.ts";
 import { ZstdFrames } from "../zstd-frames.ts";
+import { decompressWithProgram } from "./decompress-program.ts";
 
 /** How an archive is packed, by its first bytes; names and media types may lie. */
-export type Compression = "none" | "gzip" | "zstd";
+export type Compression = "none" | "gzip" | "zstd" | "bzip2" | "xz";
 
-const magics: readonly { readonly bytes: readonly number[]; readonly is: Compression | "bzip2" | "xz" }[] = [
+const magics: readonly { readonly bytes: readonly number[]; readonly is: Compression }[] = [
   { bytes: [0x1f, 0x8b], is: "gzip" }, // RFC 1952, 2.3.1
   { bytes: [0x28, 0xb5, 0x2f, 0xfd], is: "zstd" }, // RFC 8878, 3.1.1
   { bytes: [0x42, 0x5a, 0x68], is: "bzip2" },
@@ -15,18 +16,30 @@ const magics: readonly { readonly bytes: readonly number[]; readonly is: Compres
 const longestMagic = 6;
 const chunkSize = 256 << 10;
 
+/** Which compressions are read: those of image-spec's layers, or bzip2 and xz too, as Dockerfile's ADD does. */
+export type AcceptedCompression = "layer" | "any";
+
 /**
- * The archive without its compression.
+ * The archive without its compression. Memory does not grow with it: zstd windows of more than 128 MiB and
+ * xz dictionaries of more than 64 MiB are refused.
  *
- * @throws {LayerError} `ERR_LAYERS_COMPRESSION` for bzip2 and xz, which Node cannot read, and for damaged
- *   or cut input; zstd windows of more than 128 MiB are refused, they would have to be kept in memory.
+ * @throws {LayerError} `ERR_LAYERS_COMPRESSION` for damaged or cut input, and for bzip2 and xz unless "any" is
+ *   accepted; `ERR_LAYERS_PROGRAM` when the program that reads one of these two is not installed.
  */
-export async function* decompress(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  const { compression, rest } = await peek(archive);
-  if (compression === "none") {
-    yield* rest;
-    return;
-  }
+export async function* decompress(
+  archive: AsyncIterable<Uint8Array>,
+  options: { readonly accept?: AcceptedCompression } = {},
+): AsyncGenerator<Uint8Array, void> {
+  const { compression, rest } = await peek(archive, options.accept ?? "layer");
+  if (compression === "none") yield* rest;
+  else if (compression === "bzip2" || compression === "xz") yield* decompressWithProgram(compression, rest);
+  else yield* decompressInNode(compression, rest);
+}
+
+async function* decompressInNode(
+  compression: "gzip" | "zstd",
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
   // An error in the input must come out as it is, not as an error of the compression.
   let inputError: unknown;
   const input = Readable.from(
@@ -62,19 +75,22 @@ async function* zstdFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
   frames.end();
 }
 
-/** @throws {LayerError} `ERR_LAYERS_COMPRESSION` for a kind that is known and cannot be read. */
+/** @param start  Six bytes are enough. */
 export function detectCompression(start: Uint8Array): Compression {
-  const found = magics.find(({ bytes }) => bytes.every((byte, index) => start[index] === byte))?.is ?? "none";
-  if (found === "bzip2" || found === "xz")
+  return magics.find(({ bytes }) => bytes.every((byte, index) => start[index] === byte))?.is ?? "none";
+}
+
+function check(compression: Compression, accept: AcceptedCompression): void {
+  if (accept === "layer" && (compression === "bzip2" || compression === "xz"))
     throw new LayerError({
       code: "ERR_LAYERS_COMPRESSION",
-      message: `the archive is packed with ${found}; layers are gzip, zstd or plain tar: unpack it first`,
+      message: `the archive is packed with ${compression}; layers are gzip, zstd or plain tar: unpack it first`,
     });
-  return found;
 }
 
 async function peek(
   archive: AsyncIterable<Uint8Array>,
+  accept: AcceptedCompression,
 ): Promise<{ compression: Compression; rest: AsyncIterable<Uint8Array> }> {
   const iterator = archive[Symbol.asyncIterator]();
   const read: Uint8Array[] = [];
@@ -86,8 +102,10 @@ async function peek(
     length += next.value.length;
   }
   const start = Buffer.concat(read).subarray(0, longestMagic);
+  const compression = detectCompression(start);
   try {
-    return { compression: detectCompression(start), rest: resume(read, iterator) };
+    check(compression, accept);
+    return { compression, rest: resume(read, iterator) };
   } catch (error) {
     await iterator.return?.(); // nobody else will close the source
     throw error;

@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { decodeName, encodeName } from "@ctr/plan";
 import type { OverlayXattrs } from "../layer-steps.ts";
 import { statBelow } from "./stat-below.ts";
 import { isOpaque, isWhiteout, readXattrs } from "./tree-members.ts";
@@ -62,9 +63,13 @@ function lookUp(directories: readonly string[], name: string): { exists: boolean
 
 // What an opaque directory hides and does not hold again itself.
 function hidden(directories: readonly string[], upper: string): string[] {
-  const held = new Set(readdirSync(upper));
-  const names = new Set(directories.flatMap((directory) => readdirSync(directory)));
+  const held = new Set(namesIn(upper));
+  const names = new Set(directories.flatMap(namesIn));
   return [...names].filter((name) => !held.has(name) && lookUp(directories, name).exists).sort();
+}
+
+function namesIn(directory: string): string[] {
+  return readdirSync(Buffer.from(encodeName(directory)), { encoding: "buffer" }).map(decodeName);
 }
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf("/") + 1);

@@ -1,4 +1,5 @@
 import { type BigIntStats, lstatSync } from "node:fs";
+import { encodeName } from "@ctr/plan";
 
 /**
  * What a layer below has at `path`, links not followed; undefined for nothing. Layers below are complete
@@ -6,7 +7,10 @@ import { type BigIntStats, lstatSync } from "node:fs";
  */
 export function statBelow(path: string): BigIntStats | undefined {
   try {
-    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return lstatSync(path.isWellFormed() ? path : Buffer.from(encodeName(path)), {
+      bigint: true,
+      throwIfNoEntry: false,
+    });
   } catch {
     return undefined; // longer than any path there can be
   }

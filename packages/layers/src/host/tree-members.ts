@@ -9,6 +9,10 @@ import { readContent, readLink, type Visit, walkTree } from "./walk-tree.ts";
 
 export interface TreeMembersOptions {
   readonly directory: string;
+  /** Of what the directory holds, tell of no other name. */
+  readonly only?: string | undefined;
+  /** The archive is no layer: a name that starts with `.wh.` is one like any other. */
+  readonly plainNames?: boolean | undefined;
   /** Read `directory` as the upper directory of an overlay mount that keeps its notes in these xattrs. */
   readonly overlayXattrs?: OverlayXattrs | undefined;
   /** Seconds since the epoch: later times are set to it, so that what was made during a build has one time. */
@@ -21,12 +25,12 @@ export interface TreeMembersOptions {
  * @throws {LayerError} `ERR_LAYERS_SOURCE`
  */
 export async function* treeMembers(options: TreeMembersOptions): AsyncGenerator<ArchiveMember, void> {
-  const { directory, overlayXattrs, sourceDateEpoch, signal } = options;
+  const { directory, only, plainNames, overlayXattrs, sourceDateEpoch, signal } = options;
   const latest = sourceDateEpoch === undefined ? undefined : BigInt(Math.floor(sourceDateEpoch)) * 1_000_000_000n;
   const firstNames = new Map<string, string>(); // of files with several names
-  for (const visit of walkTree(directory)) {
+  for (const visit of walkTree(directory, only)) {
     signal?.throwIfAborted();
-    checkName(visit.name);
+    if (!plainNames) checkName(visit.name);
     if (visit.stat.isSocket()) continue;
     if (overlayXattrs !== undefined && isWhiteout(visit.stat)) {
       yield { entry: marker(hiding(visit.name)) };

@@ -1,6 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readdirSync, readlinkSync } from "node:fs";
+import { decodeName, encodeName } from "@ctr/plan";
+import { compareNames } from "../compare-names.ts";
 import { LayerError } from "../layers-error.ts";
-import { compareNames, decodeName, encodeName } from "../name-bytes.ts";
 
 //  A running container may exchange any name for a symlink while its tree is read. So no path is ever
 //  followed twice: each name is opened in the fd of its directory, without following it, and what comes
@@ -26,17 +27,19 @@ export interface Visit {
 const pathOnly = 0o10000000; // O_PATH, <asm-generic/fcntl.h>; Node has no name for it
 
 /**
- * Every name of `directory`, each directory before what is in it, names in the order of their bytes.
- * @throws {LayerError} `ERR_LAYERS_SOURCE` when the tree changes on the way or cannot be read.
+ * Every name of `directory`, each directory before what is in it, names in the order of their bytes. Names that
+ * are gone before their turn are left out: a running container may remove them.
+ * @param only  Of what the directory holds, visit no other name.
+ * @throws {LayerError} `ERR_LAYERS_SOURCE` when the tree cannot be read.
  */
-export function* walkTree(directory: string): Generator<Visit, void> {
+export function* walkTree(directory: string, only?: string): Generator<Visit, void> {
   const open: { fd: number; prefix: string; depth: number; names: Uint8Array[] }[] = [];
   let fd = -1;
   try {
     fd = attempt("", () => openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
     const top: Visit = { name: "", depth: 0, stat: fstatSync(fd, { bigint: true }), fd, path: `/proc/self/fd/${fd}/.` };
     yield top;
-    open.push(enter(top));
+    open.push(enter(top, only));
     for (let here = open.at(-1); here !== undefined; here = open.at(-1)) {
       const bytes = here.names.pop();
       if (bytes === undefined) {
@@ -49,7 +52,9 @@ export function* walkTree(directory: string): Generator<Visit, void> {
       const last = decodeName(bytes);
       const name = here.prefix + last;
       const path = `/proc/self/fd/${here.fd}/${last}`;
-      fd = attempt(name, () => openSync(Buffer.from(encodeName(path)), pathOnly | constants.O_NOFOLLOW));
+      const found = attempt(name, () => openName(path));
+      if (found === undefined) continue;
+      fd = found;
       const visit: Visit = { name, depth: here.depth, stat: fstatSync(fd, { bigint: true }), fd, path };
       yield visit;
       if (visit.stat.isDirectory()) open.push(enter(visit));
@@ -90,11 +95,23 @@ function readSome(fd: number, buffer: Uint8Array): Promise<number> {
 
 const chunkSize = 256 << 10;
 
-function enter(visit: Visit): { fd: number; prefix: string; depth: number; names: Uint8Array[] } {
+function openName(path: string): number | undefined {
+  try {
+    return openSync(Buffer.from(encodeName(path)), pathOnly | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined; // removed since its directory was read
+    throw error;
+  }
+}
+
+function enter(visit: Visit, only?: string): { fd: number; prefix: string; depth: number; names: Uint8Array[] } {
   const fd = attempt(visit.name, () =>
     openSync(`/proc/self/fd/${visit.fd}`, constants.O_RDONLY | constants.O_DIRECTORY),
   );
-  const names: Uint8Array[] = attempt(visit.name, () => readdirSync(`/proc/self/fd/${fd}`, { encoding: "buffer" }));
+  const names: Uint8Array[] =
+    only === undefined
+      ? attempt(visit.name, () => readdirSync(`/proc/self/fd/${fd}`, { encoding: "buffer" }))
+      : [encodeName(only)];
   names.sort((a, b) => compareNames(b, a)); // popped from the end
   return { fd, prefix: visit.name === "" ? "" : `${visit.name}/`, depth: visit.depth + 1, names };
 }

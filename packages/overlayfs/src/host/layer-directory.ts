@@ -78,10 +78,28 @@ export async function createLayerDirectory(o: {
   // The short link comes last: whoever finds the directory of a start that was cut off can find it too.
   const temporary = join(directory, "link.new");
   writeFileSync(temporary, link, { mode: 0o644 });
-  if (!o.container) syncFile(temporary); // what a container writes is not brought to disk at once either
   renameSync(temporary, join(directory, "link"));
   symlinkSync(`../${o.cacheId}/diff`, join(o.overlayRoot, "l", link));
   return { directory, diff, link };
+}
+
+/**
+ * Say that other layers lie below one that is there, `parents` (cache ids, newest first). On disk when it returns.
+ *
+ * @throws {OverlayfsError} for ids that are no names, or parents without a link
+ */
+export async function setParents(o: {
+  readonly overlayRoot: string;
+  readonly cacheId: string;
+  readonly parents: readonly string[];
+}): Promise<void> {
+  checkCacheId(o.cacheId);
+  const path = join(o.overlayRoot, o.cacheId, "lower");
+  const text = lowerText(o.parents.map((parent) => readLink(o.overlayRoot, parent)));
+  writeFileSync(`${path}.new`, text, { mode: 0o644 });
+  syncFile(`${path}.new`);
+  renameSync(`${path}.new`, path);
+  syncFile(join(o.overlayRoot, o.cacheId));
 }
 
 function syncFile(path: string): void {

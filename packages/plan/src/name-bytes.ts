@@ -19,20 +19,15 @@ export function decodeName(bytes: Uint8Array): string {
 /** The bytes of a file name. Surrogates that stand for no byte become U+FFFD, as TextEncoder has it. */
 export function encodeName(name: string): Uint8Array {
   if (name.isWellFormed()) return encoder.encode(name);
-  const bytes: number[] = [];
+  const bytes = new Uint8Array(name.length * 3);
+  let at = 0;
   for (const character of name) {
     const code = character.codePointAt(0)!;
-    if (code >= 0xdc80 && code <= 0xdcff) bytes.push(code - 0xdc00);
-    else bytes.push(...encoder.encode(character));
+    if (code < 0x80) bytes[at++] = code;
+    else if (code >= 0xdc80 && code <= 0xdcff) bytes[at++] = code - 0xdc00;
+    else at += encoder.encodeInto(character, bytes.subarray(at)).written;
   }
-  return Uint8Array.from(bytes);
-}
-
-/** Order of the bytes, not of the UTF-16 units: what sorts a layer's entries on every machine alike. */
-export function compareNames(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
+  return bytes.slice(0, at);
 }
 
 function decodeEscaped(bytes: Uint8Array): string {

@@ -1,0 +1,66 @@
+/** Bytes that the second reader may be behind before the first has to wait. */
+const mostBehind = 1 << 20;
+
+/** The second reader of a stream that goes by: gets what the first gets, as it comes. */
+export class Follower implements AsyncIterable<Uint8Array> {
+  readonly #waiting: Uint8Array[] = [];
+  #bytes = 0;
+  #end: { readonly error?: unknown } | undefined;
+  #hasLeft = false;
+  #wake: () => void = () => {};
+
+  /** True when the stream itself failed: whatever was made of it is worth nothing, and nobody's fault here. */
+  get wasCutOff(): boolean {
+    return this.#end?.error !== undefined;
+  }
+
+  /** Pass `chunks` on, and follow them. Waits for whichever reader is slower; one that leaves is not waited for. */
+  async *follow(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    let end: { readonly error?: unknown } = { error: new Error("the stream was left before its end") };
+    try {
+      for await (const chunk of chunks) {
+        while (this.#bytes >= mostBehind && !this.#hasLeft) await this.#change();
+        if (!this.#hasLeft) this.#push(chunk);
+        yield chunk;
+      }
+      end = {};
+    } catch (error) {
+      end = { error };
+      throw error;
+    } finally {
+      this.#end = end;
+      this.#wake();
+    }
+  }
+
+  #push(chunk: Uint8Array): void {
+    this.#waiting.push(chunk);
+    this.#bytes += chunk.length;
+    this.#wake();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (;;) {
+        const chunk = this.#waiting.shift();
+        if (chunk !== undefined) {
+          this.#bytes -= chunk.length;
+          this.#wake();
+          yield chunk;
+        } else if (this.#end?.error !== undefined) throw this.#end.error;
+        else if (this.#end !== undefined) return;
+        else await this.#change();
+      }
+    } finally {
+      this.#hasLeft = true;
+      this.#waiting.length = 0;
+      this.#wake();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * `source` in blocks of exactly `size` bytes, however it came; the last one has what is left. There is at
+ * least one, of an empty source an empty one. Blocks are copies: the source may use its chunks again.
+ */
+export async function* blocksOf(
+  source: AsyncIterable<Uint8Array>,
+  size: number,
+): AsyncGenerator<{ readonly bytes: Uint8Array; readonly isLast: boolean }, void> {
+  let block = new Uint8Array(size);
+  let filled = 0;
+  for await (const chunk of source)
+    for (let at = 0; at < chunk.length; ) {
+      if (filled === size) {
+        yield { bytes: block, isLast: false };
+        block = new Uint8Array(size);
+        filled = 0;
+      }
+      const part = chunk.subarray(at, at + size - filled);
+      block.set(part, filled);
+      filled += part.length;
+      at += part.length;
+    }
+  yield { bytes: block.subarray(0, filled), isLast: true };
+}
