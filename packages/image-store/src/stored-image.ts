@@ -6,6 +6,8 @@ export interface StoredImage {
   readonly target: Descriptor;
   /** Names in full, sorted: `docker.io/library/busybox:latest`, `…@sha256:…`. None: the image is dangling. */
   readonly names: readonly string[];
+  /** Where a registry is known to have it, sorted: `docker.io/library/busybox@sha256:…`. None for an image of this machine only. */
+  readonly repoDigests: readonly string[];
   /** When it was added first, milliseconds since the epoch. */
   readonly addedAt: number;
   /** The platforms that are present. Of an index the others may be missing. */

@@ -120,7 +120,10 @@ async function fillAll(context: Context, begun: readonly Begun[]): Promise<void>
 }
 
 /** Returns the bytes that each layer takes. Their own names and their short ones lie in directories above them. */
-async function bringToDisk(context: Context, begun: readonly Begun[]): Promise<readonly number[]> {
+export async function bringToDisk(
+  context: Context,
+  begun: readonly Pick<Begun, "cacheId">[],
+): Promise<readonly number[]> {
   if (begun.length === 0) return [];
   const overlayRoot = overlayDirectory(context);
   const directories = begun.map(({ cacheId }) => join(overlayRoot, cacheId));

@@ -56,6 +56,7 @@ async function writeVerified(
   const algorithm = expected === undefined ? "sha256" : digestAlgorithm(expected);
   const hash = createHash(algorithm);
   let size = 0;
+  let written = Promise.resolve();
   await using file = await open(path, "wx", 0o600);
   for await (const chunk of source instanceof Uint8Array ? [source] : source) {
     o.signal?.throwIfAborted();
@@ -63,8 +64,11 @@ async function writeVerified(
     if (expectedSize !== undefined && size > expectedSize)
       throw sizeMismatch(expected, expectedSize, `more than ${expectedSize}`);
     hash.update(chunk);
-    await file.appendFile(chunk);
+    await written;
+    written = file.appendFile(chunk); // goes on while the next chunk is fetched and hashed
+    written.catch(() => {}); // reported by whoever waits for it, if the source does not fail first
   }
+  await written;
   if (expectedSize !== undefined && size !== expectedSize) throw sizeMismatch(expected, expectedSize, String(size));
   const digest = makeDigest(algorithm, hash.digest("hex"));
   if (expected !== undefined && digest !== expected) throw digestMismatch(expected, digest);
@@ -110,10 +114,14 @@ export async function* readBlobStream(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using file = await openBlob(context, digest);
   const hash = createHash(digestAlgorithm(digest));
+  const read = () => file.read({ buffer: new Uint8Array(chunkBytes), position: null });
+  let next = read();
   for (;;) {
-    o.signal?.throwIfAborted();
-    const { bytesRead, buffer } = await file.read({ buffer: new Uint8Array(chunkBytes), position: null });
+    const { bytesRead, buffer } = await next;
     if (bytesRead === 0) break;
+    next = read(); // goes on while this chunk is hashed and used
+    next.catch(() => {}); // nobody waits for it when the caller has enough
+    o.signal?.throwIfAborted();
     const chunk = buffer.subarray(0, bytesRead);
     hash.update(chunk);
     yield chunk;

@@ -1,4 +1,4 @@
-import { renameSync } from "node:fs";
+import { lstatSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Digest } from "@ctr/oci";
 import { blobPath, type Context, temporaryPath } from "./context.ts";
@@ -46,9 +46,9 @@ export async function collect(context: Context, before: () => void = () => {}): 
     writeLayoutIndex(context);
     return result;
   });
-  await removeBlobFiles(context, collected.blobs);
+  const blobBytes = await removeBlobFiles(context, collected.blobs);
   await removeUnfinished(context, "removing");
-  const { blobBytes, layerBytes, ...ids } = collected;
+  const { layerBytes, ...ids } = collected;
   return { ...ids, reclaimed: blobBytes + layerBytes };
 }
 
@@ -72,32 +72,43 @@ function sweepLayers(context: Context): { readonly layers: readonly Digest[]; re
   };
 }
 
-function sweepBlobs(context: Context): { readonly blobs: readonly Digest[]; readonly blobBytes: number } {
+function sweepBlobs(context: Context): { readonly blobs: readonly Digest[] } {
   const rows = all(
     context.database,
     `WITH RECURSIVE ${liveBlobs}
-     DELETE FROM image_blob WHERE digest NOT IN (SELECT digest FROM live_blob) RETURNING digest, size`,
+     DELETE FROM image_blob WHERE digest NOT IN (SELECT digest FROM live_blob) RETURNING digest`,
   );
+  run(context.database, "DELETE FROM image_repo_digest WHERE target NOT IN (SELECT digest FROM image_target)");
   run(context.database, "DELETE FROM image_link WHERE parent NOT IN (SELECT digest FROM image_blob)");
   run(context.database, "DELETE FROM image_variant WHERE manifest NOT IN (SELECT digest FROM image_blob)");
-  return {
-    blobs: rows.map((row) => row.digest as Digest),
-    blobBytes: rows.reduce((sum, row) => sum + (row.size as number), 0),
-  };
+  return { blobs: rows.map((row) => row.digest as Digest) };
 }
 
 /**
  * Remove the files of blobs that have no row. Moved away under the write lock, since another process
  * may be writing the same blob again just now; deleted after it, since that may take long.
+ *
+ * @returns bytes on disk that they took
  */
-export async function removeBlobFiles(context: Context, digests: readonly Digest[]): Promise<void> {
-  if (digests.length === 0) return;
+export async function removeBlobFiles(context: Context, digests: readonly Digest[]): Promise<number> {
+  if (digests.length === 0) return 0;
   const moved = transaction(context.database, () =>
     digests
       .filter((digest) => one(context.database, "SELECT 1 FROM image_blob WHERE digest = ?", digest) === undefined)
       .map((digest) => moveAway(context, digest)),
   );
-  for (const path of moved) if (path !== undefined) await rm(path, { force: true });
+  let bytes = 0;
+  for (const path of moved) {
+    if (path === undefined) continue;
+    bytes += blockBytes(path);
+    await rm(path, { recursive: true, force: true });
+  }
+  return bytes;
+}
+
+/** Bytes that a file takes on disk; 0 when it is not there. @see stat(2): st_blocks counts 512 bytes each */
+export function blockBytes(path: string): number {
+  return (lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
 }
 
 function moveAway(context: Context, digest: Digest): string | undefined {

@@ -20,6 +20,8 @@ const schema = `
     digest TEXT PRIMARY KEY, descriptor TEXT NOT NULL, added_at INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS image_name (name TEXT PRIMARY KEY, target TEXT NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS image_name_target ON image_name (target);
+  CREATE TABLE IF NOT EXISTS image_repo_digest (
+    target TEXT NOT NULL, reference TEXT NOT NULL, PRIMARY KEY (target, reference)) STRICT;
   CREATE TABLE IF NOT EXISTS image_variant (
     manifest TEXT PRIMARY KEY, descriptor TEXT NOT NULL, config TEXT NOT NULL, platform TEXT NOT NULL,
     diff_ids TEXT NOT NULL, chain_id TEXT) STRICT;

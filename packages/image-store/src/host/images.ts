@@ -30,8 +30,12 @@ export async function addImage(
   });
 }
 
-/** Inside the transaction, so that nothing can be pruned between this look and the commit. */
-function checkComplete(context: Context, tree: ImageTree): void {
+/**
+ * Inside the transaction, so that nothing can be pruned between this look and the commit.
+ *
+ * @throws {ImageStoreError} `ERR_IMAGE_INCOMPLETE`, `ERR_BLOB_SIZE_MISMATCH`
+ */
+export function checkComplete(context: Context, tree: ImageTree): void {
   const unpacked = new Set(
     tree.variants
       .filter(({ chainId }) => chainId !== undefined && findLayer(context, chainId))
@@ -129,9 +133,30 @@ export function loadImage(context: Context, target: Digest): StoredImage | undef
     names: all(context.database, "SELECT name FROM image_name WHERE target = ? ORDER BY name", target).map(
       (r) => r.name as string,
     ),
+    repoDigests: repoDigestsOf(context, target),
     addedAt: row.added_at as number,
     variants: variantsOf(context, target),
   };
+}
+
+function repoDigestsOf(context: Context, target: Digest): readonly string[] {
+  const sql = "SELECT reference FROM image_repo_digest WHERE target = ? ORDER BY reference";
+  return all(context.database, sql, target).map((row) => row.reference as string);
+}
+
+/**
+ * Remember that a registry has an image, because it came from there or was sent there.
+ *
+ * @param o.reference  In full, with the digest that the registry knows it by.
+ */
+export function addRepoDigest(context: Context, o: { readonly target: Digest; readonly reference: string }): void {
+  const { database } = context;
+  if (repoDigestsOf(context, o.target).includes(o.reference)) return; // a pull of what is here writes nothing
+  const isHere = "SELECT 1 FROM image_target WHERE digest = ?";
+  transaction(database, () => {
+    if (one(database, isHere, o.target) !== undefined)
+      run(database, "INSERT OR IGNORE INTO image_repo_digest VALUES (?, ?)", o.target, o.reference);
+  });
 }
 
 function variantsOf(context: Context, target: Digest): readonly ImageVariant[] {

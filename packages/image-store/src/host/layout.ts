@@ -13,6 +13,19 @@ import { replaceFile } from "./durable.ts";
  * @see image-spec image-layout.md#indexjson-file
  */
 export function writeLayoutIndex(context: Context): void {
+  if (isLayoutCurrent(context)) return; // to replace it waits for the disk twice
+  replaceFile({ path: indexPath(context), temporary: temporaryPath(context), text: indexText(context) });
+}
+
+/** Whether `index.json` says what the database says. */
+export function isLayoutCurrent(context: Context): boolean {
+  const path = indexPath(context);
+  return existsSync(path) && readFileSync(path, "utf8") === indexText(context);
+}
+
+const indexPath = (context: Context): string => join(imagesDirectory(context), "index.json");
+
+function indexText(context: Context): string {
   const rows = all(
     context.database,
     `SELECT descriptor, name FROM image_target LEFT JOIN image_name ON target = digest ORDER BY added_at, digest, name`,
@@ -20,10 +33,7 @@ export function writeLayoutIndex(context: Context): void {
   const manifests = rows.map((row) =>
     named(JSON.parse(row.descriptor as string) as Descriptor, row.name as string | null),
   );
-  const text = encodeJson({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
-  const path = join(imagesDirectory(context), "index.json");
-  if (existsSync(path) && readFileSync(path, "utf8") === text) return; // to replace it waits for the disk twice
-  replaceFile({ path, temporary: temporaryPath(context), text });
+  return encodeJson({ schemaVersion: 2, mediaType: mediaTypes.index, manifests });
 }
 
 /** The specification's own annotation, and the one that containerd and Docker look at. */

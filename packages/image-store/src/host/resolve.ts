@@ -57,7 +57,8 @@ export function thisPlatform(): Platform {
   return { os: process.platform, architecture: architectures[process.arch] ?? process.arch };
 }
 
-function bestVariant(image: StoredImage, platform: Platform | undefined): ImageVariant | undefined {
+/** What of an image is for `platform`, this machine's unless said otherwise; undefined when nothing is. */
+export function bestVariant(image: StoredImage, platform?: Platform): ImageVariant | undefined {
   const manifests = image.variants.map((variant) => ({ ...variant.manifest, platform: variant.platform }));
   const host = platform ?? thisPlatform();
   const selected = selectPlatform({ manifests, host, strict: platform !== undefined });
@@ -95,7 +96,9 @@ function sameRepository(context: Context, reference: Reference): { readonly targ
   if (reference.digest === undefined) return undefined;
   const prefix = `${fullName(reference)}:`;
   const names = all(context.database, "SELECT name FROM image_name WHERE target = ?", reference.digest);
-  return names.some(({ name }) => (name as string).startsWith(prefix)) ? { target: reference.digest } : undefined;
+  if (names.some(({ name }) => (name as string).startsWith(prefix))) return { target: reference.digest };
+  const known = one(context.database, "SELECT target FROM image_repo_digest WHERE reference = ?", nameOf(reference));
+  return known === undefined ? undefined : { target: known.target as Digest };
 }
 
 function findById(context: Context, text: string): Found | undefined {

@@ -9,20 +9,22 @@ import {
   parseReference,
   type Reference,
 } from "@ctr/oci";
-import { createLayerDirectory, removeLayerDirectory } from "@ctr/overlayfs";
-import type { Removal, ResolvedImage, StoredImage, StoredLayer } from "../stored-image.ts";
+import { createLayerDirectory, removeLayerDirectory, setParents } from "@ctr/overlayfs";
+import type { ImageVariant, Removal, ResolvedImage, StoredImage, StoredLayer } from "../stored-image.ts";
+import { type AddLayerOptions, addLayer, addLayers } from "./add-layers.ts";
 import { type Blob, type BlobSource, findBlob, readBlob, readBlobStream, writeBlob } from "./blobs.ts";
+import { type Checked, type CheckOptions, check, type Finding } from "./check.ts";
 import { blobPath, type Context, createDirectories, type LayerDirectories } from "./context.ts";
 import { createTables, openDatabase, run, transaction } from "./database.ts";
 import { type DiskUsage, diskUsage } from "./disk-usage.ts";
 import { housekeeping, type Tidied } from "./housekeeping.ts";
-import { addImage, listImages, nameImage, unname } from "./images.ts";
-import { type AddLayerOptions, addLayer, findLayer, hold, layerChain, overlayParents, release } from "./layers.ts";
+import { addImage, addRepoDigest, listImages, nameImage, unname } from "./images.ts";
+import { findLayer, hold, layerChain, listLayers, overlayParents, release } from "./layers.ts";
 import { ensureLayout } from "./layout.ts";
 import { newOwner } from "./owner.ts";
 import { readConfig, readManifest } from "./read-image.ts";
 import { prune, removeImage } from "./remove.ts";
-import { findImage, nameOf, resolveImage } from "./resolve.ts";
+import { bestVariant, findImage, nameOf, resolveImage } from "./resolve.ts";
 
 export interface OpenStoreOptions {
   /** Made if missing, with the store's directories below it. */
@@ -33,6 +35,8 @@ export interface OpenStoreOptions {
   readonly layerDirectories?: LayerDirectories;
   /** Brings the file system that holds a path to disk, like syncfs(2). Without it each file of a layer is synced. */
   readonly syncFileSystem?: (path: string) => void | Promise<void>;
+  /** Bytes that a directory takes on disk with all below it, like du(1). Without it each file is asked. */
+  readonly diskUsage?: (path: string) => Promise<number>;
 }
 
 /**
@@ -47,8 +51,9 @@ export function openStore(o: OpenStoreOptions): ImageStore {
     root: o.root,
     database,
     owner: newOwner(),
-    layerDirectories: o.layerDirectories ?? { createLayerDirectory, removeLayerDirectory },
+    layerDirectories: o.layerDirectories ?? { createLayerDirectory, removeLayerDirectory, setParents },
     syncFileSystem: o.syncFileSystem,
+    diskUsage: o.diskUsage,
   };
   createTables(database);
   transaction(database, () => ensureLayout(context));
@@ -113,6 +118,16 @@ export class ImageStore implements Disposable {
     return unname(this.#context, keyOf(name));
   }
 
+  /** A registry has this image: `reference` is where, `ghcr.io/a/b@sha256:…`. @throws {OciError} for what is no such name */
+  addRepoDigest(o: { readonly target: Digest; readonly reference: string | Reference }): void {
+    addRepoDigest(this.#context, { target: o.target, reference: keyOf(o.reference) });
+  }
+
+  /** @see {@link bestVariant} */
+  variantOf(image: StoredImage, o: { readonly platform?: Platform } = {}): ImageVariant | undefined {
+    return bestVariant(image, o.platform);
+  }
+
   /** @see {@link resolveImage} */
   resolve(image: string, o: { readonly platform?: Platform } = {}): ResolvedImage {
     return resolveImage(this.#context, image, o.platform);
@@ -152,6 +167,16 @@ export class ImageStore implements Disposable {
     return addLayer(this.#context, o);
   }
 
+  /** @see {@link addLayers} */
+  addLayers(layers: readonly AddLayerOptions[]): Promise<readonly StoredLayer[]> {
+    return addLayers(this.#context, layers);
+  }
+
+  /** Every unpacked layer, each after the one below it. */
+  layers(): readonly StoredLayer[] {
+    return listLayers(this.#context);
+  }
+
   findLayer(chainId: Digest): StoredLayer | undefined {
     return findLayer(this.#context, chainId);
   }
@@ -179,6 +204,11 @@ export class ImageStore implements Disposable {
   /** @see {@link diskUsage} */
   diskUsage(): DiskUsage {
     return diskUsage(this.#context);
+  }
+
+  /** @see {@link check} */
+  check(o?: CheckOptions): AsyncGenerator<Finding, Checked, undefined> {
+    return check(this.#context, o);
   }
 
   /** @see {@link housekeeping} */

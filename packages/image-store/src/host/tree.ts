@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, lstatSync } from "node:fs";
 import { lstat, open, opendir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -6,15 +6,18 @@ import { join } from "node:path";
 const concurrency = 32;
 
 /**
- * Bytes that a tree takes on disk, counting a file with several names once, as du(1) does.
+ * Bytes that a tree takes on disk, as du(1) with -x counts them: blocks, a file with several names once, nothing of
+ * another file system that is mounted inside. What goes away meanwhile is not counted; a tree that is not there is 0.
  *
  * @param o.sync  Also bring every file and directory to disk.
  */
-export async function measureTree(path: string, o: { readonly sync: boolean }): Promise<number> {
+export async function measureTree(path: string, o: { readonly sync: boolean } = { sync: false }): Promise<number> {
+  const top = lstatSync(path, { throwIfNoEntry: false });
   const seen = new Set<string>();
   let bytes = 0;
   const visit = async (entry: string): Promise<void> => {
-    const status = await lstat(entry);
+    const status = await existing(lstat(entry));
+    if (status === undefined || status.dev !== top?.dev) return;
     const inode = `${status.dev}:${status.ino}`;
     if (!seen.has(inode)) bytes += status.blocks * 512; // stat(2): st_blocks counts 512 bytes each
     if (status.nlink > 1) seen.add(inode);
@@ -23,7 +26,7 @@ export async function measureTree(path: string, o: { readonly sync: boolean }): 
   };
   const visitAll = async (directory: string): Promise<void> => {
     const batch: Promise<void>[] = [];
-    for await (const { name } of await opendir(directory)) {
+    for await (const { name } of (await existing(opendir(directory))) ?? []) {
       batch.push(visit(join(directory, name)));
       if (batch.length >= concurrency) await Promise.all(batch.splice(0));
     }
@@ -31,6 +34,15 @@ export async function measureTree(path: string, o: { readonly sync: boolean }): 
   };
   await visit(path);
   return bytes;
+}
+
+async function existing<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 async function syncFile(path: string): Promise<void> {
