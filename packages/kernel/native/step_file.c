@@ -19,6 +19,23 @@ static int give_name(int parent, const char *name, s64 uid, s64 gid)
 	return (int)sys5(__NR_fchownat, parent, name, uid, gid, AT_SYMLINK_NOFOLLOW);
 }
 
+/*
+ * As give(), for a file that was just made: most have what they need already, and a chown or chmod that
+ * changes nothing still costs a write of the inode. Owner and mode may differ from what open(2) was asked
+ * for: a set-group-ID directory gives its group, a default ACL cuts the mode.
+ */
+static int give_made(int fd, s64 uid, s64 gid, s64 mode)
+{
+	struct statx status;
+	long error = sys5(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_UID | STATX_GID | STATX_MODE, &status);
+
+	if (error == 0 && (status.stx_uid != uid || status.stx_gid != gid))
+		error = sys3(__NR_fchown, fd, uid, gid);
+	if (error == 0 && (status.stx_mode & 07777) != mode)
+		error = sys2(__NR_fchmod, fd, mode); /* after chown, which clears set-id bits */
+	return (int)error;
+}
+
 static int open_made_directory(int parent, const char *name)
 {
 	return sys_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
@@ -56,14 +73,15 @@ int do_make_file(struct walker *walker, const struct step_make_file *step)
 	char name[256];
 	int parent = parent_of(walker, step->tree, step->path, true, name);
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+	int mode = (int)(step->mode & 0777); /* set-id bits only when the owner is right and nothing is written any more */
 	int fd, error;
 
 	if (parent < 0)
 		return failed(walker, "openat2", step->path, parent);
-	fd = sys_openat(parent, name, flags, 0600);
+	fd = sys_openat(parent, name, flags, mode);
 	if (fd == -EEXIST) {
 		error = remove_name(walker, name, false);
-		fd = error < 0 ? error : sys_openat(parent, name, flags, 0600);
+		fd = error < 0 ? error : sys_openat(parent, name, flags, mode);
 	}
 	if (fd < 0)
 		return failed(walker, "openat", step->path, fd);
@@ -72,7 +90,7 @@ int do_make_file(struct walker *walker, const struct step_make_file *step)
 		sys_close(fd);
 		return failed(walker, "write", step->path, error);
 	}
-	error = give(fd, step->uid, step->gid, step->mode);
+	error = give_made(fd, step->uid, step->gid, step->mode);
 	sys_close(fd);
 	return error < 0 ? failed(walker, "fchown", step->path, error) : 0;
 }

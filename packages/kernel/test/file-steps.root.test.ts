@@ -131,6 +131,25 @@ describe.skipIf(!isRoot)("steps that make and remove files", () => {
     await expect(performLater([{ do: "setNoNewPrivileges", because }])).rejects.toThrow(TypeError);
   });
 
+  test("makeFile: owner and mode are those asked for, whatever the directory would give", () => {
+    const { path, does } = tree();
+    does(
+      { do: "makeDirectory", in: "rootfs", path: "staff", mode: 0o2775, uid: 0, gid: 50 },
+      { do: "makeFile", in: "rootfs", path: "staff/a", mode: 0o644, ...root, bytes: bytes("a") },
+      { do: "makeFile", in: "rootfs", path: "staff/b", mode: 0o6755, uid: 9, gid: 50, bytes: bytes("b") },
+      { do: "makeFile", in: "rootfs", path: "staff/c", mode: 0, ...root, bytes: bytes("c") },
+    );
+    const look = (name: string): number[] => {
+      const { mode, uid, gid } = statSync(join(path, "staff", name));
+      return [mode & 0o7777, uid, gid];
+    };
+    expect(["a", "b", "c"].map(look)).toEqual([
+      [0o644, 0, 0],
+      [0o6755, 9, 50],
+      [0, 0, 0],
+    ]);
+  });
+
   test("makeFile: a hard link that has the name is replaced, not written through", () => {
     const { path, does } = tree();
     writeFileSync(join(path, "lower"), "shared with another layer");

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { perform } from "@ctr/kernel";
 import { describe, expect, test } from "vitest";
 import { applyLayer, diffLayer, type LayerChange, listChanges, tarDirectory } from "../src/index.ts";
 import { collect, once, readAll } from "./collect.ts";
@@ -78,6 +79,30 @@ describe.skipIf(!isRoot)("as root: overlay mounts", () => {
       "A /new",
       "A /new/dir",
     ]);
+  });
+
+  test("an opaque directory of a lower layer hides what lies below it", async () => {
+    const [upper, middle, base] = [temporary(), temporary(), temporary()];
+    mkdirSync(join(base, "d"));
+    writeFileSync(join(base, "d/x"), "of the base");
+    const opaque = { option: "test", why: "as overlay marks a directory that was made anew" };
+    mkdirSync(join(middle, "d"));
+    perform([
+      { do: "enterRootfs", path: middle, because: opaque },
+      {
+        do: "setXattr",
+        in: "rootfs",
+        path: "d",
+        name: "trusted.overlay.opaque",
+        value: Buffer.from("y"),
+        because: opaque,
+      },
+    ]);
+    mkdirSync(join(upper, "d"));
+    writeFileSync(join(upper, "d/x"), "new");
+    const changes: LayerChange[] = [];
+    for await (const change of listChanges({ upper, lowers: [middle, base] })) changes.push(change);
+    expect(changes.map(({ kind, path }) => `${kind} ${path}`)).toEqual(["C /d", "A /d/x"]);
   });
 
   test("a whole tree comes back", async () => {

@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
+import { listXattrs } from "@ctr/kernel";
 import { decodeName, encodeName } from "@ctr/plan";
 import type { OverlayXattrs } from "../layer-steps.ts";
 import { statBelow } from "./stat-below.ts";
-import { isOpaque, isWhiteout, readXattrs } from "./tree-members.ts";
+import { hasOpaqueMark, isOpaque, isWhiteout, readXattrs } from "./tree-members.ts";
 import { walkTree } from "./walk-tree.ts";
 
 export interface LayerChange {
@@ -36,19 +37,26 @@ export async function* listChanges(options: ListChangesOptions): AsyncGenerator<
       yield { kind: "D", path };
       continue;
     }
-    const found = isTop ? { exists: true, directories: lowers } : lookUp(below[visit.depth - 1]!, lastPart(visit.name));
+    const found = isTop
+      ? { exists: true, directories: lowers }
+      : lookUp(below[visit.depth - 1]!, lastPart(visit.name), overlayXattrs);
     if (!isTop) yield { kind: found.exists ? "C" : "A", path };
     if (!visit.stat.isDirectory()) continue;
     const opaque = isOpaque(visit, readXattrs(visit), overlayXattrs);
     below[visit.depth] = opaque ? [] : found.directories;
     if (opaque)
-      for (const name of hidden(found.directories, visit.path))
+      for (const name of hidden(found.directories, visit.path, overlayXattrs))
         yield { kind: "D", path: `${isTop ? "" : path}/${name}` };
   }
 }
 
-// The lower layers' entries of one name, as overlay merges them: the first that is no directory ends the search.
-function lookUp(directories: readonly string[], name: string): { exists: boolean; directories: string[] } {
+// The lower layers' entries of one name, as overlay merges them: the first that is no directory, or an opaque one, ends
+// the search.
+function lookUp(
+  directories: readonly string[],
+  name: string,
+  overlay: OverlayXattrs,
+): { exists: boolean; directories: string[] } {
   const found: string[] = [];
   for (const directory of directories) {
     const path = `${directory}/${name}`;
@@ -57,15 +65,16 @@ function lookUp(directories: readonly string[], name: string): { exists: boolean
     if (isWhiteout(stat)) break;
     if (!stat.isDirectory()) return { exists: true, directories: found };
     found.push(path);
+    if (hasOpaqueMark(listXattrs({ path }), overlay)) break;
   }
   return { exists: found.length > 0, directories: found };
 }
 
 // What an opaque directory hides and does not hold again itself.
-function hidden(directories: readonly string[], upper: string): string[] {
+function hidden(directories: readonly string[], upper: string, overlay: OverlayXattrs): string[] {
   const held = new Set(namesIn(upper));
   const names = new Set(directories.flatMap(namesIn));
-  return [...names].filter((name) => !held.has(name) && lookUp(directories, name).exists).sort();
+  return [...names].filter((name) => !held.has(name) && lookUp(directories, name, overlay).exists).sort();
 }
 
 function namesIn(directory: string): string[] {

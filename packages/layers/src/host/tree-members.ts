@@ -63,7 +63,12 @@ export function isOpaque(visit: Visit, xattrs: Readonly<Record<string, Uint8Arra
         entry: visit.name,
         message: `overlay keeps its content or its old name elsewhere (${feature}); mount without redirect_dir and metacopy`,
       });
-  const value = visit.stat.isDirectory() ? xattrs[`${overlay}.overlay.opaque`] : undefined;
+  return visit.stat.isDirectory() && hasOpaqueMark(xattrs, overlay);
+}
+
+/** Whether a directory's attributes say that it is opaque. */
+export function hasOpaqueMark(xattrs: Readonly<Record<string, Uint8Array>>, overlay: OverlayXattrs): boolean {
+  const value = xattrs[`${overlay}.overlay.opaque`];
   return value !== undefined && value.length === 1 && value[0] === 0x79; // "y"
 }
 
