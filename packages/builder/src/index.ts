@@ -1,3 +1,4 @@
+export { applyChanges } from "./apply-changes.ts";
 export type { BuildEvent, BuiltLayer, StepOutcome } from "./build-event.ts";
 export { BuilderError, type BuilderErrorCode, isBuilderError, type Place } from "./builder-error.ts";
 export { type Cause, explainCause } from "./cause.ts";

@@ -37,6 +37,10 @@ export interface ContainerRecord {
   readonly owner?: ProcessId;
   /** Who is giving back what its last start took. */
   readonly finisher?: ProcessId;
+  /** Who has stopped its processes for a while. */
+  readonly frozenBy?: ProcessId | undefined;
+  /** Who is writing into its files while it does not run. */
+  readonly treeUser?: ProcessId | undefined;
   /** Its first process. */
   readonly process?: ProcessId;
   readonly exitCode?: number;

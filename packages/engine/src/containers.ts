@@ -1,7 +1,10 @@
 import type { Child } from "@ctr/kernel";
+import type { LayerChange } from "@ctr/layers";
 import type { Step } from "@ctr/plan";
+import type { CommitOptions, Committed } from "./commit.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, findContainer } from "./context.ts";
+import type { Copied, CopyOptions } from "./copy.ts";
 import { createContainer } from "./create.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { type ExecOptions, execInContainer } from "./exec.ts";
@@ -78,5 +81,55 @@ export class Containers {
 
   logs(reference: string, o?: LogOptions): AsyncGenerator<LogEntry> {
     return readLogs(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  // What few commands need is loaded by those.
+
+  /** @see {@link containerChanges} */
+  async *changes(reference: string, o?: { readonly signal?: AbortSignal }): AsyncGenerator<LayerChange> {
+    const { containerChanges } = await import("./changes.ts");
+    yield* containerChanges(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link commitContainer} */
+  async commit(reference: string, o: CommitOptions = {}): Promise<Committed> {
+    const { commitContainer } = await import("./commit.ts");
+    return commitContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link exportContainer} */
+  async *export(reference: string, o?: { readonly signal?: AbortSignal }): AsyncGenerator<Uint8Array> {
+    const { exportContainer } = await import("./export.ts");
+    yield* exportContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link copyFromContainer} */
+  async copyFrom(reference: string, o: CopyOptions & { readonly from: string; readonly to: string }): Promise<Copied> {
+    const { copyFromContainer } = await import("./copy.ts");
+    return copyFromContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link copyToContainer} */
+  async copyTo(reference: string, o: CopyOptions & { readonly from: string; readonly to: string }): Promise<Copied> {
+    const { copyToContainer } = await import("./copy.ts");
+    return copyToContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link readFromContainer} */
+  async *readFrom(
+    reference: string,
+    o: Pick<CopyOptions, "followLink" | "signal"> & { readonly from: string },
+  ): AsyncGenerator<Uint8Array> {
+    const { readFromContainer } = await import("./copy.ts");
+    yield* readFromContainer(this.#context, findContainer(this.#context, reference), o);
+  }
+
+  /** @see {@link unpackInContainer} */
+  async unpackIn(
+    reference: string,
+    o: Pick<CopyOptions, "signal"> & { readonly to: string; readonly archive: AsyncIterable<Uint8Array> },
+  ): Promise<number> {
+    const { unpackInContainer } = await import("./copy.ts");
+    return unpackInContainer(this.#context, findContainer(this.#context, reference), o);
   }
 }

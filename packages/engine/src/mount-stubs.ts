@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { defaultMounts } from "@ctr/rootfs";
 
 /** Where a build container has something mounted that its image may have no place for. */
-const places = [
+export const mountPlaces: readonly string[] = [
   ...defaultMounts({ shmBytes: 0, privileged: false }).map((mount) => mount.destination),
   ...["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/console"],
 ];
@@ -14,7 +14,7 @@ const places = [
  */
 export function mountStubs(o: { readonly lowers: readonly string[]; readonly upper: string }): string[] {
   const layers = [o.upper, ...o.lowers];
-  const missing = places.filter((place) => !layers.some((layer) => existsAt(layer, place)));
+  const missing = mountPlaces.filter((place) => !layers.some((layer) => existsAt(layer, place)));
   // Deepest first, and the directories above that would be made as well.
   const all = new Set(
     missing.flatMap((place) => [

@@ -5,6 +5,7 @@ import { endingOf, exitCode } from "@ctr/kernel";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, isAlive, thisProcess } from "./context.ts";
+import { thawAbandoned } from "./freeze.ts";
 import { finishStart } from "./give-back.ts";
 import { monitorsWord } from "./monitors-word.ts";
 import { claimAndTakeDown } from "./take-down.ts";
@@ -37,6 +38,7 @@ export async function refresh(context: Context, record: ContainerRecord): Promis
   if (now.state !== "running" && !(now.state === "starting" && !isAlive(now.owner))) return now;
   let exit = readExit(context, now.id);
   if (exit === undefined && isAlive(now.process)) {
+    await thawAbandoned(context, now);
     // Started by a process that was killed before it could say so.
     return now.state === "running" ? now : (context.table.update(now.id, ["starting"], { state: "running" }) ?? now);
   }

@@ -15,6 +15,7 @@ import { overlayRoot } from "./create.ts";
 import { EngineError } from "./engine-error.ts";
 import { cgroupPath, finishStart, usesBridge } from "./give-back.ts";
 import { ociConfig } from "./oci-config.ts";
+import { untilUnused } from "./tree-user.ts";
 
 const defaultLogLimit = 16 << 20;
 
@@ -52,7 +53,13 @@ export async function startContainer(
   o: StartOptions = {},
 ): Promise<Started> {
   const before = record.state;
-  const ours = context.table.update(record.id, ["created", "exited"], { state: "starting", owner: thisProcess() });
+  await untilUnused(context, record.id);
+  const ours = context.table.update(
+    record.id,
+    ["created", "exited"],
+    { state: "starting", owner: thisProcess() },
+    (now) => !isAlive(now.treeUser),
+  );
   if (ours === undefined)
     throw new EngineError("ERR_ENGINE_RUNNING", `container ${record.name} is ${record.state} already`);
   const directory = containerDirectory(context.root, record.id);

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { hostileArchives } from "../src/testing/index.ts";
-import { runConfined } from "./confined.ts";
+import { hostileArchives, runConfined } from "../src/testing/index.ts";
 import { isRoot } from "./tree.ts";
 
+const oracle = join(import.meta.dirname, "hostile-oracle.ts");
 const names = [...hostileArchives("/canary")].map(({ name }) => name);
 
 test("the corpus has at least 120 archives, each with a name of its own", () => {
@@ -13,16 +14,18 @@ test("the corpus has at least 120 archives, each with a name of its own", () => 
 
 describe.skipIf(!isRoot)("as root", () => {
   test("each archive is refused or becomes the safe tree; the canary stays, memory is bounded", () => {
-    const { refused, taken, failures, peakBytes } = JSON.parse(runConfined("hostile-runner.ts"));
+    const { refused, taken, failures, peakBytes } = JSON.parse(
+      runConfined(join(import.meta.dirname, "hostile-runner.ts")),
+    );
     expect(failures).toEqual([]);
     expect(refused + taken).toBe(names.length);
     expect(Math.min(refused, taken)).toBeGreaterThan(120);
-    expect(peakBytes).toBeLessThan(400e6);
+    expect(peakBytes).toBeLessThan(600e6); // with what 1200 archives leave to the garbage collector
   });
 
   test("umoci makes the same trees of what is taken", (context) => {
     context.skip(spawnSync("umoci", ["--version"]).error !== undefined, "umoci is not installed");
-    const { same, differs, refused, hits } = JSON.parse(runConfined("hostile-oracle.ts", "umoci"));
+    const { same, differs, refused, hits } = JSON.parse(runConfined(oracle, "umoci"));
     expect(hits).toEqual([]);
     expect(same).toBeGreaterThan(250);
     // It keeps no marks: it has no layers below, so most say nothing to it. A whiteout behind a name of the same
@@ -34,13 +37,13 @@ describe.skipIf(!isRoot)("as root", () => {
       "a record with for all entries", // global headers
       "a record with for all entries, damaged",
       "a sparse file with old GNU",
-      "a sparse file with a hole of 100 GiB", // it writes the zeros
+      "a sparse file with a hole of 400 MiB", // it writes the zeros
       "an archive that is 100 MiB of zeros in 100 KB", // the only one that is packed
     ]);
   });
 
   test("the corpus bites: a tar that trusts its archives changes the canary", () => {
-    const { hits } = JSON.parse(runConfined("hostile-oracle.ts", "tar"));
+    const { hits } = JSON.parse(runConfined(oracle, "tar"));
     expect(hits.length).toBeGreaterThan(80);
   });
 });

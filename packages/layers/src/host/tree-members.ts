@@ -36,8 +36,10 @@ export async function* treeMembers(options: TreeMembersOptions): AsyncGenerator<
       yield { entry: marker(hiding(visit.name)) };
       continue;
     }
+    const link = visit.stat.isSymbolicLink() ? readLink(visit) : "";
+    if (link === undefined) continue;
     const xattrs = readXattrs(visit);
-    const entry = entryOf(visit, withoutHostXattrs(xattrs), latest);
+    const entry = entryOf(visit, link, withoutHostXattrs(xattrs), latest);
     const first = visit.stat.isDirectory() || visit.stat.nlink < 2n ? undefined : nameBefore(firstNames, visit);
     if (first !== undefined) yield { entry: { ...entry, type: "hardlink", size: 0, link: first, xattrs: new Map() } };
     else yield { entry, content: entry.type === "file" ? readContent(visit) : [] };
@@ -76,7 +78,9 @@ export function readXattrs(visit: Visit): Readonly<Record<string, Uint8Array>> {
   try {
     return listXattrs({ path: visit.path });
   } catch (cause) {
-    if (isKernelError(cause) && cause.errno === constants.errno.EOPNOTSUPP) return {}; // the file system has none
+    const { EOPNOTSUPP, ENOENT } = constants.errno;
+    // The file system has none; or the name is gone since it was visited, and its attributes with it.
+    if (isKernelError(cause) && (cause.errno === EOPNOTSUPP || cause.errno === ENOENT)) return {};
     throw new LayerError({
       code: "ERR_LAYERS_SOURCE",
       entry: visit.name || ".",
@@ -94,7 +98,7 @@ function withoutHostXattrs(xattrs: Readonly<Record<string, Uint8Array>>): Map<st
   return new Map(Object.entries(xattrs).filter(([name]) => !hostXattrs.test(name)));
 }
 
-function entryOf(visit: Visit, xattrs: Map<string, Uint8Array>, latest: bigint | undefined): TarEntry {
+function entryOf(visit: Visit, link: string, xattrs: Map<string, Uint8Array>, latest: bigint | undefined): TarEntry {
   const { stat } = visit;
   const type = typeOf(stat);
   const isDevice = type === "character" || type === "block";
@@ -106,7 +110,7 @@ function entryOf(visit: Visit, xattrs: Map<string, Uint8Array>, latest: bigint |
     gid: Number(stat.gid),
     size: type === "file" ? Number(stat.size) : 0,
     mtime: latest !== undefined && stat.mtimeNs > latest ? latest : stat.mtimeNs,
-    link: type === "symlink" ? readLink(visit) : "",
+    link,
     // The kernel's encoding of a device number for user space: linux/kdev_t.h, new_encode_dev.
     major: isDevice ? Number((stat.rdev >> 8n) & 0xfffn) : 0,
     minor: isDevice ? Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xfff00n)) : 0,

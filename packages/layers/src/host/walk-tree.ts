@@ -65,10 +65,18 @@ export function* walkTree(directory: string, only?: string): Generator<Visit, vo
   }
 }
 
-/** The text of the symlink that is visited. */
-export function readLink(visit: Visit): string {
-  const text = attempt(visit.name, () => readlinkSync(Buffer.from(encodeName(visit.path)), { encoding: "buffer" }));
-  return decodeName(text as unknown as Uint8Array);
+/** The text of the symlink that is visited; undefined when the name is gone, or another file's by now. */
+export function readLink(visit: Visit): string | undefined {
+  const text = attempt(visit.name, () => {
+    try {
+      return readlinkSync(Buffer.from(encodeName(visit.path)), { encoding: "buffer" });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT" || code === "EINVAL") return undefined;
+      throw error;
+    }
+  });
+  return text === undefined ? undefined : decodeName(text as unknown as Uint8Array);
 }
 
 /** The content of the file that is visited: at most the `stat.size` bytes it had. To be read before the next visit. */

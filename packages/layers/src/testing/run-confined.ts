@@ -8,14 +8,21 @@ import { join } from "node:path";
 const script = `
 findmnt -rno TARGET | while read -r mount; do mount -o remount,bind,ro "$(printf %b "$mount")" 2>/dev/null || :; done
 mount -t tmpfs -o size=300m,mode=700 tmpfs "$1"
-exec "$2" --conditions=ctr-source "$3" "$1" "$4"`;
+TMPDIR="$1" exec "$2" --conditions=ctr-source "$3" "$1" "$4"`;
 
-/** What a program of these tests prints, run in a mount namespace of its own with one writable directory, its first argument. */
+/**
+ * Run a TypeScript program in a mount namespace of its own, where it can write to one directory only: its first
+ * argument. Needs root.
+ *
+ * @param program  Absolute path.
+ * @returns what it printed
+ * @throws {Error} when it ends with another status than 0
+ */
 export function runConfined(program: string, argument = ""): string {
   const top = mkdtempSync(join(tmpdir(), "ctr-hostile-"));
   try {
     const args = ["--mount", "--propagation", "private", "sh", "-ec", script, "sh", top, process.execPath];
-    return execFileSync("unshare", [...args, join(import.meta.dirname, program), argument], {
+    return execFileSync("unshare", [...args, program, argument], {
       encoding: "utf8",
       maxBuffer: 1 << 26,
       stdio: ["ignore", "pipe", "inherit"],
