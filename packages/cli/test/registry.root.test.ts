@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRegistryServer, type RegistryServer } from "@ctr/registry/server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Ctr, notRoot } from "./ctr.ts";
+import { Ctr, notRoot, program } from "./ctr.ts";
+import { noTmux, Terminal } from "./terminal.ts";
 
 describe.skipIf(notRoot)("ctr pull, push, login and logout (needs root)", () => {
   const directory = mkdtempSync(join(tmpdir(), "ctr-registry-"));
@@ -46,10 +47,30 @@ describe.skipIf(notRoot)("ctr pull, push, login and logout (needs root)", () => 
 
   test("pushed from here, pulled and run there", async () => {
     expect((await here.call(["push", name], { env })).stdout).toMatch(/: Pushed\n[\s\S]*digest: sha256:/);
-    expect((await here.call(["push", name], { env })).stdout).toMatch(/, 0B sent\n$/);
+    expect((await here.call(["push", name], { env })).stdout).toMatch(/\n0B sent\n$/);
     const { status, stdout } = await there.call(["pull", name], { env });
     expect({ status, last: stdout.trim().split("\n").at(-1) }).toEqual({ status: 0, last: name });
     expect((await there.call(["run", "--rm", "--network", "none", name, "echo", "pulled"])).stdout).toBe("pulled\n");
+  });
+
+  test.skipIf(noTmux)("on a terminal, login asks; the password is not shown", async () => {
+    const config = join(directory, "asked");
+    const script = `DOCKER_CONFIG=${config} ${process.execPath} ${program} login ${server.host}; echo "status $?"`;
+    await using terminal = await Terminal.open(script, { columns: 90, rows: 20 });
+    await terminal.shows(/^Username: $/m);
+    await terminal.type("user", "Enter");
+    await terminal.shows(/^Password: $/m);
+    await terminal.type("secret-password", "Enter");
+    const screen = await terminal.shows(/status 0/);
+    expect(screen).toMatch(/^Username: user\nPassword: *\nLogin Succeeded\nstatus 0\n/);
+    expect(screen).not.toContain("secret");
+    expect(statSync(join(config, "config.json")).mode & 0o777).toBe(0o600);
+  });
+
+  test("without a terminal, login says how to give the password", async () => {
+    const done = await here.call(["login", "-u", "user", server.host], { env });
+    expect(done).toMatchObject({ status: 1, stdout: "" });
+    expect(done.stderr).toMatch(/--password-stdin/);
   });
 
   test("logout forgets", async () => {

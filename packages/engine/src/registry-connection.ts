@@ -1,14 +1,15 @@
 import type { Reference } from "@ctr/oci";
-import { credentialsFromConfig, openRegistry, type Registry } from "@ctr/registry";
-import { credentialFile } from "./credential-file.ts";
+import { openRegistry, type Registry } from "@ctr/registry";
+import type { Context } from "./context.ts";
+import { registryOptions } from "./registry-config.ts";
 
-/** The registry of a name, with the credentials that `login` kept. */
-export function connect(reference: Reference): Registry {
-  return openRegistry({
-    host: reference.domain,
-    credentials: credentialsFromConfig(credentialFile()),
-    proxy: process.env,
-  });
+/** The registry of a name, as the state directory says it is reached. @throws {RegistryError} `ERR_REGISTRY_CONFIG` */
+export async function connect(
+  context: Context,
+  reference: Pick<Reference, "domain">,
+  signal?: AbortSignal | undefined,
+): Promise<Registry> {
+  return openRegistry(await registryOptions({ root: context.root, host: reference.domain, signal }));
 }
 
 /** What of a name a registry is asked for. */

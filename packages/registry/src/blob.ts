@@ -33,24 +33,34 @@ export async function* fetchBlob(
   const { digest, size } = o.descriptor;
   const hash = createHash(digestAlgorithm(digest));
   const progress: Progress = { received: 0, etag: undefined, isComplete: false };
-  for (const [number, transport] of transports.entries()) {
+  const last = transports.at(-1)!;
+  const sources: Transport[] = [];
+  for (const transport of transports.filter((it) => it === last || !it.isGivenUp)) {
+    const start = progress.received;
     try {
       for await (const chunk of fetchRest(transport, o, progress)) {
         hash.update(chunk);
         yield chunk;
       }
     } catch (error) {
-      if (!isRegistryError(error) || number === transports.length - 1) throw error;
+      if (!isRegistryError(error) || transport === last) throw error;
+      transport.giveUpAfter(error);
     }
+    if (progress.received > start || progress.isComplete) sources.push(transport);
     progress.etag = undefined;
     if (progress.isComplete) break;
   }
   const found = hash.digest("hex");
-  if (found !== digestHex(digest))
-    throw new RegistryError("ERR_REGISTRY_DIGEST", `the ${size} bytes have the digest ${found}; they are not kept`, {
-      host: transports.at(-1)?.endpoint.host ?? "",
-      object: `blob ${digest}`,
-    });
+  if (found === digestHex(digest)) return;
+  // Whose bytes are wrong cannot be told; a mirror is the likelier one.
+  const culprit = sources.find((it) => it !== last) ?? last;
+  const error = new RegistryError(
+    "ERR_REGISTRY_DIGEST",
+    `the ${size} bytes have the digest ${found}; they are not kept`,
+    { host: culprit.endpoint.host, object: `blob ${digest}` },
+  );
+  for (const source of sources) source.giveUpAfter(error);
+  throw error;
 }
 
 /** What is missing of a blob, from one registry, over as many connections as it takes. */
@@ -97,7 +107,7 @@ interface Progress {
 }
 
 async function requestFrom(transport: Transport, o: BlobRequest, progress: Progress): Promise<HttpResponse> {
-  const repository = checkRepository(transport.endpoint.host, o.repository);
+  const repository = transport.repository(o.repository);
   const range: Record<string, string> = progress.received === 0 ? {} : { range: `bytes=${progress.received}-` };
   if (progress.received > 0 && progress.etag !== undefined) range["if-range"] = progress.etag;
   const response = await transport.send({

@@ -17,6 +17,8 @@ export interface CopyOptions {
   readonly to: ImagePlace;
   /** Copy the image of one platform only. By default the whole index goes. */
   readonly platform?: Platform | undefined;
+  /** Take exactly `platform`, not one that it runs as well. */
+  readonly strict?: boolean | undefined;
   readonly chunkBytes?: number | undefined;
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -32,7 +34,7 @@ export function copyImage(o: CopyOptions): AsyncGenerator<PushEvent, void, undef
   return eventsOf<PushEvent>(o.signal, async (emit, signal) => {
     const { registry, repository, reference } = o.from;
     const root = await registry.resolve({ repository, reference, signal });
-    const document = o.platform === undefined ? root : await selected(o.from, { root, platform: o.platform, signal });
+    const document = o.platform === undefined ? root : await selected(o, { root, platform: o.platform, signal });
     const isSameRegistry = registry.host === o.to.registry.host;
     const push = pushImage({
       ...o.to,
@@ -48,13 +50,14 @@ export function copyImage(o: CopyOptions): AsyncGenerator<PushEvent, void, undef
 }
 
 async function selected(
-  from: ImagePlace,
+  { from, strict }: CopyOptions,
   o: { readonly root: ImageDocument; readonly platform: Platform; readonly signal: AbortSignal },
 ): Promise<ImageDocument> {
   const { registry, repository } = from;
   const { image } = await selectImage({
     root: o.root,
     platform: o.platform,
+    strict,
     at: { host: registry.host, object: manifestLabel(from) },
     fetch: (descriptor) => registry.fetchManifest({ repository, descriptor, signal: o.signal }),
   });

@@ -1,10 +1,13 @@
 import {
+  formatPlatform,
   type ImageConfig,
   isConfigType,
   isOciError,
   layerCompression,
   type Manifest,
   maxImageConfigBytes,
+  normalizePlatform,
+  type Platform,
   parseImageConfig,
 } from "@ctr/oci";
 import { documentError } from "./manifest.ts";
@@ -51,4 +54,22 @@ export function readConfig(bytes: Uint8Array, manifest: Manifest, host: string):
       at,
     );
   return config;
+}
+
+/**
+ * What no index chose has to say itself which platform it is for.
+ *
+ * @throws {RegistryError} `ERR_REGISTRY_PLATFORM`
+ */
+export function checkPlatform(config: ImageConfig, wanted: Platform, at: RegistryErrorDetails): void {
+  const { os, architecture, variant } = config;
+  const own = formatPlatform(normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) }));
+  const asked = formatPlatform(normalizePlatform(wanted));
+  // Many builders leave the variant out.
+  if (own === asked || (variant === undefined && asked.startsWith(`${own}/`))) return;
+  throw new RegistryError(
+    "ERR_REGISTRY_PLATFORM",
+    `nothing for ${asked}; it is an image for ${printable(own)} only`,
+    at,
+  );
 }

@@ -1,4 +1,4 @@
-import type { Descriptor, ImageConfig, Manifest, Platform } from "@ctr/oci";
+import type { Descriptor, ImageConfig, Index, Manifest, Platform } from "@ctr/oci";
 import { checkImage, readConfig } from "./image-config.ts";
 import { type ManifestName, manifestLabel } from "./names.ts";
 import type { Registry } from "./registry.ts";
@@ -8,6 +8,8 @@ import { selectImage } from "./select-image.ts";
 export interface InspectedImage {
   /** What the name stands for: an index, or the manifest itself. */
   readonly root: Descriptor;
+  /** When it is an index. */
+  readonly index: Index | undefined;
   readonly descriptor: Descriptor;
   readonly manifest: Manifest;
   readonly config: ImageConfig;
@@ -34,6 +36,7 @@ export async function inspectImage(
   for await (const chunk of registry.fetchBlob({ repository, descriptor: manifest.config, signal })) chunks.push(chunk);
   return {
     root: root.descriptor,
+    index: root.kind === "index" ? root.index : undefined,
     descriptor,
     manifest,
     config: readConfig(Buffer.concat(chunks), manifest, registry.host),

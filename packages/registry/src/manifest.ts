@@ -35,7 +35,8 @@ export async function headManifest(
   transport: Transport,
   name: ManifestName & { readonly signal?: AbortSignal | undefined; readonly scopes?: readonly string[] },
 ): Promise<Descriptor | undefined> {
-  const { repository, reference } = checkManifestName(transport.endpoint.host, name);
+  const { reference } = checkManifestName(transport.endpoint.host, name);
+  const repository = transport.repository(name.repository);
   const response = await transport.send({
     method: "HEAD",
     url: `v2/${repository}/manifests/${reference}`,
@@ -66,7 +67,8 @@ export async function fetchManifest(
   transport: Transport,
   name: ManifestName & { readonly signal?: AbortSignal | undefined },
 ): Promise<ImageDocument> {
-  const { repository, reference, digest } = checkManifestName(transport.endpoint.host, name);
+  const { reference, digest } = checkManifestName(transport.endpoint.host, name);
+  const repository = transport.repository(name.repository);
   const at: RegistryErrorDetails = { host: transport.endpoint.host, object: manifestLabel(name) };
   for (let attempt = 1; ; attempt++) {
     const response = await transport.send({

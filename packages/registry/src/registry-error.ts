@@ -10,6 +10,8 @@ export type RegistryErrorCode =
   | "ERR_REGISTRY_CHALLENGE"
   /** `config.json` or a credential helper failed. */
   | "ERR_REGISTRY_CREDENTIALS"
+  /** A file that says how to reach registries, or a certificate, cannot be used. */
+  | "ERR_REGISTRY_CONFIG"
   /** Still 429 after all attempts, or asked to wait for longer than we do. */
   | "ERR_REGISTRY_BUSY"
   /** Any other answer that the request did not call for. */

@@ -12,6 +12,15 @@ import { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 import { Transport } from "./transport.ts";
 import { type BlobPush, type PushedBlob, pushBlob } from "./upload.ts";
 
+/** A registry that has the content of another one. */
+export interface Mirror extends TlsOptions {
+  readonly host: string;
+  /** As in `RegistryOptions`. */
+  readonly scheme?: "http" | "https" | undefined;
+  /** Put before every repository: with `hub`, `library/busybox` is `hub/library/busybox` there. */
+  readonly prefix?: string | undefined;
+}
+
 export interface RegistryOptions extends TlsOptions {
   /** As in a reference: `docker.io`, `ghcr.io`, `localhost:5000`. */
   readonly host: string;
@@ -19,8 +28,8 @@ export interface RegistryOptions extends TlsOptions {
   readonly scheme?: "http" | "https" | undefined;
   /** What to show to `host`, or a lookup that is asked for every host, mirrors too. */
   readonly credentials?: Credentials | CredentialLookup | undefined;
-  /** Hosts that may have the same content; asked first, for reading only. */
-  readonly mirrors?: readonly string[] | undefined;
+  /** Registries that may have the same content; asked first, for reading only. One that does not answer is not waited for. */
+  readonly mirrors?: readonly (string | Mirror)[] | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
   /** Milliseconds without a sign of life after which a connection is given up. Default 60 000. */
   readonly idleMillis?: number | undefined;
@@ -71,9 +80,15 @@ export interface Registry extends AsyncDisposable {
  * @throws {RegistryError} `ERR_REGISTRY_ARGUMENT`
  */
 export function openRegistry(options: RegistryOptions): Registry {
-  const own = openTransport(options.host, options, options);
+  const own = openTransport(options, options);
   // A mirror is another host: it gets no certificate of ours, no exemption, and only credentials of its own.
-  const mirrors = (options.mirrors ?? []).map((host) => openTransport(host, { ca: options.ca }, options));
+  const mirrors = (options.mirrors ?? []).map((mirror) =>
+    openTransport(typeof mirror === "string" ? { host: mirror, ca: options.ca } : mirror, {
+      ...options,
+      // The second is for a kept connection that the other side closed meanwhile.
+      retry: { ...options.retry, attempts: 2 },
+    }),
+  );
   const readers: readonly Transport[] = [...mirrors, own];
   const withSignal = <T extends Abortable>(o: T): T => ({ ...o, signal: anySignal(options.signal, o.signal) });
 
@@ -106,12 +121,8 @@ export function openRegistry(options: RegistryOptions): Registry {
   };
 }
 
-function openTransport(
-  host: string,
-  tls: TlsOptions & { readonly scheme?: "http" | "https" | undefined },
-  options: RegistryOptions,
-): Transport {
-  const endpoint = endpointOf(host, tls.scheme);
+function openTransport(place: Mirror, options: RegistryOptions): Transport {
+  const endpoint = endpointOf(place.host, place.scheme);
   const { credentials } = options;
   const lookup: CredentialLookup | undefined =
     credentials === undefined || typeof credentials === "function"
@@ -120,9 +131,9 @@ function openTransport(
   return new Transport({
     endpoint,
     client: createHttpClient({
-      ca: tls.ca,
-      clientCertificate: tls.clientCertificate,
-      insecure: tls.insecure,
+      ca: place.ca,
+      clientCertificate: place.clientCertificate,
+      insecure: place.insecure,
       origin: endpoint.url.origin,
       userAgent: options.userAgent ?? "ctr",
       idleMillis: options.idleMillis ?? 60_000,
@@ -130,17 +141,20 @@ function openTransport(
     }),
     policy: { ...defaultRetryPolicy, ...options.retry },
     credentials: lookup,
+    prefix: place.prefix,
   });
 }
 
 /** What the first one has; a mirror's failure is no failure. */
 async function firstAnswer<T>(transports: readonly Transport[], ask: (transport: Transport) => Promise<T>): Promise<T> {
   for (const transport of transports.slice(0, -1)) {
+    if (transport.isGivenUp) continue;
     try {
       const answer = await ask(transport);
       if (answer !== undefined) return answer;
     } catch (error) {
       if (!isRegistryError(error)) throw error;
+      transport.giveUpAfter(error);
     }
   }
   return ask(transports.at(-1)!);

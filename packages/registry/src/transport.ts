@@ -2,6 +2,7 @@ import { Authorizer } from "./authorization.ts";
 import type { CredentialLookup } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { HttpClient, HttpRequest, HttpResponse } from "./http-client.ts";
+import { checkRepository } from "./names.ts";
 import { sendFollowing } from "./redirect.ts";
 import { isRegistryError, printable, RegistryError, type RegistryErrorDetails } from "./registry-error.ts";
 import { discardBody, refusalText } from "./response-body.ts";
@@ -27,17 +28,36 @@ export class Transport {
   readonly client: HttpClient;
   readonly policy: RetryPolicy;
   readonly #authorizer: Authorizer;
+  readonly #prefix: string | undefined;
+  #isGivenUp = false;
 
+  /** @param o.prefix  Put before every repository. */
   constructor(o: {
     readonly endpoint: Endpoint;
     readonly client: HttpClient;
     readonly policy: RetryPolicy;
     readonly credentials: CredentialLookup | undefined;
+    readonly prefix: string | undefined;
   }) {
     this.endpoint = o.endpoint;
     this.client = o.client;
     this.policy = o.policy;
     this.#authorizer = new Authorizer(o.endpoint, o.client, o.credentials);
+    this.#prefix = o.prefix;
+  }
+
+  /** What a repository is called here. @throws {RegistryError} `ERR_REGISTRY_ARGUMENT` */
+  repository(name: string): string {
+    return checkRepository(this.endpoint.host, this.#prefix === undefined ? name : `${this.#prefix}/${name}`);
+  }
+
+  /** It does not answer, or sent wrong bytes: whoever has another place to ask does not ask here again. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  giveUpAfter(error: RegistryError): void {
+    this.#isGivenUp ||= error.code === "ERR_REGISTRY_CONNECTION" || error.code === "ERR_REGISTRY_DIGEST";
   }
 
   /** @throws {RegistryError}, or the signal's reason */

@@ -82,13 +82,20 @@ class Upload {
   async mount(from: string): Promise<boolean> {
     await this.#cancel();
     const query = new URLSearchParams({ mount: this.#push.descriptor.digest, from });
-    const response = await this.#call({
-      method: "POST",
-      url: `${this.#startUrl()}?${query}`,
-      scopes: [...this.#scopes, `repository:${from}:pull`],
-      // Registries without mounts, and those that refuse this one, start an upload instead, or should.
-      expect: [201, 202, 400, 401, 403, 404, 405],
-    });
+    let response: HttpResponse;
+    try {
+      response = await this.#call({
+        method: "POST",
+        url: `${this.#startUrl()}?${query}`,
+        scopes: [...this.#scopes, `repository:${from}:pull`],
+        // Registries without mounts, and those that refuse this one, start an upload instead, or should.
+        expect: [201, 202, 400, 401, 403, 404, 405],
+      });
+    } catch (error) {
+      // A token service may refuse all that is asked for because of the other repository.
+      if (isRegistryError(error) && error.code === "ERR_REGISTRY_DENIED") return false;
+      throw error;
+    }
     if (response.status === 202) this.#move(response);
     return response.status === 201;
   }

@@ -1,4 +1,12 @@
-import { type Descriptor, type Digest, isIndexType, isManifestType, maxManifestBytes } from "@ctr/oci";
+import {
+  type Descriptor,
+  type Digest,
+  familiarName,
+  isIndexType,
+  isManifestType,
+  maxManifestBytes,
+  parseReference,
+} from "@ctr/oci";
 import { type ImageDocument, readImageDocument } from "../manifest.ts";
 import { isRepository, isTag } from "../names.ts";
 import { DigestLocks } from "./digest-locks.ts";
@@ -36,7 +44,7 @@ export class Catalog {
 
   static async load(layout: Layout): Promise<Catalog> {
     const catalog = new Catalog(layout);
-    for (const entry of layout.index.manifests) {
+    for (const entry of (await layout.readIndex()).manifests) {
       const name = readRefName(entry.annotations?.[refName]);
       if (name === undefined || !(await catalog.#adopt(name.repository, entry, 1))) {
         catalog.#foreign.push(entry);
@@ -44,6 +52,22 @@ export class Catalog {
       }
       if (name.tag !== undefined) catalog.#open(name.repository).tags.set(name.tag, entry.digest);
     }
+    return catalog;
+  }
+
+  /**
+   * The same for a directory whose names are whole references: an image is shown under its path too, and
+   * where Docker's rules make it shorter, under that. Nothing of it can be saved.
+   */
+  static async loadReferences(layout: Layout): Promise<Catalog> {
+    const catalog = new Catalog(layout);
+    for (const entry of (await layout.readIndex()).manifests)
+      for (const { repository, tag } of namesOf(entry.annotations?.[refName])) {
+        if (!(await catalog.#adopt(repository, entry, 1)) || tag === undefined) continue;
+        const { tags } = catalog.#open(repository);
+        // `ghcr.io/a/b:1` and `quay.io/a/b:1` have one path: the first keeps it.
+        if (!tags.has(tag)) tags.set(tag, entry.digest);
+      }
     return catalog;
   }
 
@@ -178,6 +202,24 @@ function readRefName(
   const tag = match?.[2];
   if (repository === undefined || !isRepository(repository) || (tag !== undefined && !isTag(tag))) return undefined;
   return { repository, tag };
+}
+
+/** `docker.io/library/app:1` → that, `library/app` and `app`. */
+function namesOf(
+  text: string | undefined,
+): readonly { readonly repository: string; readonly tag: string | undefined }[] {
+  const own = readRefName(text);
+  let names: readonly string[];
+  let tag = own?.tag;
+  try {
+    const reference = parseReference(text ?? "");
+    names = [reference.path, familiarName(reference)];
+    tag = reference.digest === undefined ? reference.tag : undefined;
+  } catch {
+    names = [];
+  }
+  const repositories = new Set([...(own === undefined ? [] : [own.repository]), ...names.filter(isRepository)]);
+  return [...repositories].map((repository) => ({ repository, tag }));
 }
 
 /** @see distribution-spec spec.md#listing-referrers on where artifactType comes from */

@@ -4,5 +4,6 @@ export {
   type RegistryServer,
   type RegistryServerOptions,
   type RequestHandler,
+  type ServedAnswer,
 } from "./registry-server.ts";
 export type { UpstreamRegistry } from "./upstream.ts";

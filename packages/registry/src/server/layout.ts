@@ -20,7 +20,10 @@ import {
 
 /** The files of a registry: an OCI image layout that other tools open too. @see image-spec image-layout.md */
 export interface Layout {
-  readonly index: Index;
+  /** index.json as it is now. */
+  readIndex(): Promise<Index>;
+  /** Changes whenever index.json is replaced. */
+  indexVersion(): Promise<string>;
   /** Bytes, or undefined when there is no such blob. */
   sizeOf(digest: Digest): Promise<number | undefined>;
   /** A small blob. @throws when it is missing or larger than `maxBytes` */
@@ -39,13 +42,15 @@ export interface Layout {
   writeIndex(index: Index): Promise<void>;
 }
 
-/** Open a layout directory, or make one. Uploads that a crash left behind are removed. */
-export async function openLayout(directory: string): Promise<Layout> {
+/**
+ * Open a layout directory, or make one. Uploads that a crash left behind are removed.
+ *
+ * @param o.readOnly  Nothing is made or removed: somebody else keeps the directory.
+ */
+export async function openLayout(directory: string, o: { readonly readOnly: boolean }): Promise<Layout> {
   const uploads = join(directory, "uploads");
-  await rm(uploads, { recursive: true, force: true });
-  for (const path of [directory, uploads, join(directory, "blobs", "sha256"), join(directory, "blobs", "sha512")])
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  const index = await readOrCreate(directory);
+  if (o.readOnly) parseImageLayout(await readSmall(join(directory, "oci-layout"), 4096));
+  else await prepare(directory, uploads);
 
   const pathOf = (digest: Digest): string => join(directory, "blobs", digestAlgorithm(digest), digestHex(digest));
   const createUpload: Layout["createUpload"] = async () => {
@@ -64,7 +69,11 @@ export async function openLayout(directory: string): Promise<Layout> {
     await rm(path, { force: true });
   };
   return {
-    index,
+    readIndex: async () => parseIndex(await readSmall(join(directory, "index.json"), maxManifestBytes)),
+    indexVersion: async () => {
+      const { ino, mtimeNs, size } = await stat(join(directory, "index.json"), { bigint: true });
+      return `${ino} ${mtimeNs} ${size}`;
+    },
     sizeOf: async (digest) => {
       const found = await stat(pathOf(digest)).catch(() => undefined);
       return found?.isFile() === true ? found.size : undefined;
@@ -89,18 +98,18 @@ export async function openLayout(directory: string): Promise<Layout> {
   };
 }
 
-async function readOrCreate(directory: string): Promise<Index> {
+async function prepare(directory: string, uploads: string): Promise<void> {
+  await rm(uploads, { recursive: true, force: true });
+  for (const path of [directory, uploads, join(directory, "blobs", "sha256"), join(directory, "blobs", "sha512")])
+    await mkdir(path, { recursive: true, mode: 0o700 });
   const marker = join(directory, "oci-layout");
-  const index = join(directory, "index.json");
-  const isNew = (await stat(marker).catch(() => undefined)) === undefined;
-  if (!isNew) {
+  if ((await stat(marker).catch(() => undefined)) !== undefined) {
     parseImageLayout(await readSmall(marker, 4096));
-    return parseIndex(await readSmall(index, maxManifestBytes));
+    return;
   }
   const empty: Index = { schemaVersion: 2, manifests: [] };
   await replaceFile(directory, "index.json", encodeJson(empty));
   await replaceFile(directory, "oci-layout", '{"imageLayoutVersion":"1.0.0"}');
-  return empty;
 }
 
 async function readSmall(path: string, maxBytes: number): Promise<Buffer> {

@@ -2,9 +2,10 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { isRepository } from "../names.ts";
+import { printable } from "../registry-error.ts";
 import { type Access, type AccessOptions, type Action, createAccess } from "./access.ts";
 import { Catalog } from "./catalog.ts";
-import { openLayout } from "./layout.ts";
+import { type Layout, openLayout } from "./layout.ts";
 import { Refusal, sendJson, sendRefusal } from "./reply.ts";
 import { type Route, readRoute } from "./route.ts";
 import { type Exchange, type Shelf, serveBlob, serveUpload, startUpload } from "./serve-blobs.ts";
@@ -23,7 +24,10 @@ export interface RegistryServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Without it everybody who can connect may do everything. */
   readonly access?: AccessOptions | undefined;
-  /** Refuse everything that would change the directory. */
+  /**
+   * Refuse everything that would change the directory, and follow it when somebody else does. Names in its
+   * index may be whole references: `ghcr.io/a/b:1` is served as `a/b` too, `docker.io/library/b:1` as `b`.
+   */
   readonly readOnly?: boolean | undefined;
   /**
    * Be a cache in front of another registry: what is asked for and not in the directory comes from
@@ -32,6 +36,18 @@ export interface RegistryServerOptions {
   readonly upstream?: UpstreamRegistry | undefined;
   /** Bytes of the largest blob that is taken. Default 100 GiB. */
   readonly maxBlobBytes?: number | undefined;
+  /** Told of every answer when it is out, or cut off. */
+  readonly onAnswer?: ((answer: ServedAnswer) => void) | undefined;
+}
+
+/** One line of a log. */
+export interface ServedAnswer {
+  /** Of the client. */
+  readonly address: string;
+  readonly method: string;
+  /** As it came: printable, but for nothing else. */
+  readonly path: string;
+  readonly status: number;
 }
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -57,15 +73,20 @@ const idleMillis = 300_000;
  * @see distribution-spec 1.1 spec.md#endpoints: all of them
  */
 export async function openRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
-  const layout = await openLayout(options.directory);
+  // A cache fills its directory itself.
+  const readOnly = options.readOnly === true && options.upstream === undefined;
+  const layout = await openLayout(options.directory, { readOnly });
   const uploads = new UploadSessions(layout, options.maxBlobBytes ?? 100 * 1024 ** 3);
-  const catalog = await Catalog.load(layout);
+  const catalogs = readOnly ? await followCatalog(layout) : await fixedCatalog(layout);
+  const catalog = await catalogs();
   const upstream = options.upstream === undefined ? undefined : new Upstream(options.upstream, layout, catalog);
-  const shelf: Shelf = { layout, uploads, catalog, upstream };
-  const isReadOnly = options.readOnly === true || upstream !== undefined;
+  const shelf = async (): Promise<Shelf> => ({ layout, uploads, catalog: await catalogs(), upstream });
+  const isReadOnly = readOnly || upstream !== undefined;
   let origin = "";
   const access = options.access === undefined ? undefined : createAccess({ ...options.access, origin: () => origin });
   const handle: RequestHandler = (request, response) => {
+    const { onAnswer } = options;
+    if (onAnswer !== undefined) response.on("close", () => onAnswer(servedAnswer(request, response)));
     answer({ shelf, access, isReadOnly }, request, response).catch((error: unknown) =>
       sendRefusal(request, response, asRefusal(error)),
     );
@@ -85,6 +106,37 @@ export async function openRegistryServer(options: RegistryServerOptions): Promis
   return { host, origin, handle, close, [Symbol.asyncDispose]: close };
 }
 
+function servedAnswer(request: IncomingMessage, response: ServerResponse): ServedAnswer {
+  return {
+    address: request.socket.remoteAddress ?? "",
+    method: request.method ?? "",
+    path: printable(request.url ?? ""),
+    status: response.statusCode,
+  };
+}
+
+async function fixedCatalog(layout: Layout): Promise<() => Promise<Catalog>> {
+  const catalog = await Catalog.load(layout);
+  return async () => catalog;
+}
+
+/** The catalog of a directory that somebody else writes to, read again whenever its index was replaced. */
+async function followCatalog(layout: Layout): Promise<() => Promise<Catalog>> {
+  let version = await layout.indexVersion();
+  let catalog = Catalog.loadReferences(layout);
+  await catalog;
+  return async () => {
+    const now = await layout.indexVersion();
+    if (now !== version) {
+      version = now;
+      // An index that cannot be read leaves what was known.
+      const before = catalog;
+      catalog = Catalog.loadReferences(layout).catch(() => before);
+    }
+    return catalog;
+  };
+}
+
 function listen(server: Server, o: Pick<RegistryServerOptions, "address" | "port">): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -96,7 +148,7 @@ function listen(server: Server, o: Pick<RegistryServerOptions, "address" | "port
 }
 
 interface Service {
-  readonly shelf: Shelf;
+  readonly shelf: () => Promise<Shelf>;
   readonly access: Access | undefined;
   readonly isReadOnly: boolean;
 }
@@ -122,7 +174,7 @@ async function answer(service: Service, request: IncomingMessage, response: Serv
   // A mount reads another repository.
   const from = route.kind === "uploads" ? url.searchParams.get("from") : null;
   if (from !== null && isRepository(from)) service.access?.check(request, from, "pull");
-  await dispatch(service.shelf, { request, response, url }, route);
+  await dispatch(await service.shelf(), { request, response, url }, route);
 }
 
 /** What a request does to a repository. @throws {Refusal} 405 */

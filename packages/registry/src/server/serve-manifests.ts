@@ -107,7 +107,8 @@ export function serveTags(shelf: Shelf, o: Exchange, repository: string): void {
 
 /** @see distribution-spec spec.md#listing-referrers */
 export function serveReferrers(shelf: Shelf, o: Exchange, repository: string, last: string): void {
-  const found = [...(shelf.catalog.get(repository)?.referrers.get(digestIn(last))?.values() ?? [])];
+  const subject = digestIn(last);
+  const found = [...(shelf.catalog.get(repository)?.referrers.get(subject)?.values() ?? [])];
   const wanted = o.url.searchParams.get("artifactType");
   const manifests = wanted === null ? found : found.filter((it) => it.artifactType === wanted);
   const filter: Record<string, string> = wanted === null ? {} : { "oci-filters-applied": "artifactType" };
