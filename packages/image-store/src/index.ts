@@ -1,12 +1,13 @@
 export type { AddLayerOptions } from "./host/add-layers.ts";
 export type { Blob, BlobSource } from "./host/blobs.ts";
 export type { Checked, CheckOptions, ContainerLayer, Finding, LayerTools } from "./host/check.ts";
-export type { LayerDirectories } from "./host/context.ts";
+export type { BlobMaker, LayerDirectories } from "./host/context.ts";
 export type { DiskUsage, ImageUsage, ItemUsage } from "./host/disk-usage.ts";
+export type { BlobChoice, Dropped } from "./host/drop-blobs.ts";
 export type { Tidied } from "./host/housekeeping.ts";
 export { isDangling } from "./host/remove.ts";
 export { thisPlatform } from "./host/resolve.ts";
 export { type ImageStore, type OpenStoreOptions, openStore } from "./host/store.ts";
-export { measureTree } from "./host/tree.ts";
+export { measureTree, shortNameBytes } from "./host/tree.ts";
 export { ImageStoreError, type ImageStoreErrorCode, isImageStoreError } from "./image-store-error.ts";
 export type { ImageVariant, Removal, ResolvedImage, StoredImage, StoredLayer } from "./stored-image.ts";

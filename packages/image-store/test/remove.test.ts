@@ -123,3 +123,14 @@ test("disk usage: shared and unique add up", async () => {
   const before = usage.images.find(({ image }) => image.names[0]?.includes("one"))!.uniqueBytes;
   expect((await store.remove({ image: "one" })).reclaimed).toBe(before);
 });
+
+test("a blob that is leased stays until the handle is closed, one that is not is pruned", async () => {
+  const store = temporaryStore();
+  const [kept, gone] = [await store.writeBlob(Buffer.from("kept")), await store.writeBlob(Buffer.from("gone"))];
+  store.dropLeases();
+  expect(store.leaseBlob(kept.digest)).toEqual(kept);
+  expect(store.leaseBlob(digestOf("absent"))).toBeUndefined();
+  await store.prune();
+  expect(filesOf(store.root).blobs).toEqual([kept.digest]);
+  expect(store.findBlob(gone.digest)).toBeUndefined();
+});

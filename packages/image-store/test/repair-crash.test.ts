@@ -6,7 +6,7 @@ import { type Finding, type ImageStore, openStore } from "../src/index.ts";
 import { filesOf } from "./files-of.ts";
 import { makeImage } from "./make-image.ts";
 import { temporaryDirectory } from "./temporary-store.ts";
-import { textLayers } from "./text-layers.ts";
+import { textBlobs, textLayers } from "./text-layers.ts";
 
 const repairer = join(import.meta.dirname, "repairer.ts");
 
@@ -26,11 +26,11 @@ async function killAfter(root: string, dots: number, seed: number): Promise<void
 const check = (store: ImageStore, repair: boolean): Promise<Finding[]> =>
   Array.fromAsync(store.check({ repair, layers: textLayers }));
 
-test("kill -9 in the middle of a repair or a prune: the next repair finishes it, and nothing is left over", async () => {
+test("kill -9 in the middle of a repair, a drop or a prune: the next repair finishes it, and nothing is left over", async () => {
   const root = temporaryDirectory();
   for (let seed = 1; seed <= 10; seed++) {
     await killAfter(root, 1 + ((seed * 7919) % 120), seed);
-    const store = openStore({ root });
+    const store = openStore({ root, blobMaker: textBlobs });
     await store.housekeeping();
     await check(store, true);
     // An image whose documents were damaged by the victim itself stays incomplete; nothing else may be wrong.

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LayerTools } from "../src/index.ts";
+import type { BlobMaker, LayerTools } from "../src/index.ts";
 import { digestOf } from "./make-image.ts";
 
 /** For the layers of `makeImage`: an archive is a text, unpacked it is the file `content`. */
@@ -22,3 +22,12 @@ export const textLayers: LayerTools = {
 
 const contentOf = (directory: string): Promise<string | undefined> =>
   readFile(join(directory, "content"), "utf8").catch(() => undefined);
+
+/** Makes the blobs of `makeImage` again; a first recipe makes other bytes. */
+export const textBlobs: BlobMaker = {
+  recipes: async () => ["backwards", "as it is"],
+  async *make({ directory, recipe }) {
+    const bytes = await readFile(join(directory, "content"));
+    yield recipe === "backwards" ? bytes.reverse() : bytes;
+  },
+};

@@ -7,7 +7,7 @@ import { type Context, overlayDirectory, takeLease } from "./context.ts";
 import { run, transaction } from "./database.ts";
 import { ioError, syncDirectory } from "./durable.ts";
 import { discard, findLayer, overlayParents, requireLayer } from "./layers.ts";
-import { measureTree } from "./tree.ts";
+import { measureTree, shortNameBytes } from "./tree.ts";
 
 export interface AddLayerOptions {
   readonly chainId: Digest;
@@ -119,7 +119,7 @@ async function fillAll(context: Context, begun: readonly Begun[]): Promise<void>
   if (failed !== undefined) throw failed.reason;
 }
 
-/** Returns the bytes that each layer takes. Their own names and their short ones lie in directories above them. */
+/** Returns the bytes that each layer takes, with its short name. Both names lie in directories above it. */
 export async function bringToDisk(
   context: Context,
   begun: readonly Pick<Begun, "cacheId">[],
@@ -129,7 +129,8 @@ export async function bringToDisk(
   const directories = begun.map(({ cacheId }) => join(overlayRoot, cacheId));
   if (context.syncFileSystem !== undefined) await context.syncFileSystem(overlayRoot);
   const sizes: number[] = [];
-  for (const directory of directories) sizes.push(await measure(context, directory));
+  for (const [index, directory] of directories.entries())
+    sizes.push((await measure(context, directory)) + shortNameBytes(overlayRoot, begun[index]!.cacheId));
   if (context.syncFileSystem === undefined)
     for (const path of [join(overlayRoot, "l"), overlayRoot]) syncDirectory(path);
   return sizes;

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type Digest, digestAlgorithm, makeDigest } from "@ctr/oci";
-import { ImageStoreError } from "../image-store-error.ts";
-import { blobPath, type Context, takeLease, temporaryPath } from "./context.ts";
+import { ImageStoreError, isImageStoreError } from "../image-store-error.ts";
+import { blobPath, type Context, overlayDirectory, takeLease, temporaryPath } from "./context.ts";
 import { one, run, transaction } from "./database.ts";
 import { ioError, renameDurably } from "./durable.ts";
 
@@ -130,18 +131,85 @@ export async function* readBlobStream(
   if (found !== digest) throw digestMismatch(digest, found);
 }
 
-/** What is known of a blob, or undefined. Cheap: the bytes are not read. */
+/** What is known of a blob, or undefined. Cheap: the bytes are not read. One that was dropped is known: it can be read. */
 export function findBlob(context: Context, digest: Digest): Blob | undefined {
-  const row = one(context.database, "SELECT size FROM image_blob WHERE digest = ?", digest);
+  const row =
+    one(context.database, "SELECT size FROM image_blob WHERE digest = ?", digest) ?? findRecipe(context, digest);
   return row === undefined ? undefined : { digest, size: row.size as number };
 }
 
+/** What is known of a blob, which stays for this handle as if it had been written now: no prune takes it away meanwhile. */
+export function leaseBlob(context: Context, digest: Digest): Blob | undefined {
+  return transaction(context.database, () => {
+    const blob = findBlob(context, digest);
+    if (blob !== undefined) takeLease(context, digest);
+    return blob;
+  });
+}
+
+/**
+ * The file of a blob. One that was dropped is made again first, and stays until this handle is closed and somebody
+ * tidies up.
+ *
+ * @throws {ImageStoreError} `ERR_BLOB_NOT_FOUND`; `ERR_BLOB_DIGEST_MISMATCH` when it cannot be made again
+ */
+export async function blobFile(context: Context, digest: Digest): Promise<string> {
+  if (one(context.database, "SELECT 1 FROM image_blob WHERE digest = ?", digest) === undefined) {
+    const recipe = findRecipe(context, digest);
+    if (recipe === undefined)
+      throw new ImageStoreError("ERR_BLOB_NOT_FOUND", `no blob ${digest} in the store; pull the image that needs it`);
+    await remake(context, digest, recipe);
+  }
+  return blobPath(context, digest);
+}
+
+/** How a blob was made, when it was made here and may be dropped. */
+export interface Recipe {
+  readonly recipe: string;
+  readonly diffId: Digest;
+  readonly size: number;
+}
+
+export function findRecipe(context: Context, digest: Digest): Recipe | undefined {
+  const row = one(context.database, "SELECT * FROM image_recipe WHERE digest = ? AND recipe <> ''", digest);
+  if (row === undefined) return undefined;
+  return { recipe: row.recipe as string, diffId: row.diff_id as Digest, size: row.size as number };
+}
+
+/** The bytes that a blob would have if it were made now. */
+export function madeAgain(context: Context, { recipe, diffId }: Recipe): AsyncIterable<Uint8Array> {
+  const row = one(context.database, "SELECT cache_id FROM image_layer WHERE diff_id = ? LIMIT 1", diffId);
+  if (row === undefined || context.blobMaker === undefined)
+    throw new ImageStoreError(
+      "ERR_BLOB_NOT_FOUND",
+      row === undefined
+        ? `layer ${diffId} is not unpacked, and its blob was dropped; pull the image again`
+        : `the blob of layer ${diffId} was dropped, and this program does not know how to make it again`,
+    );
+  const directory = join(overlayDirectory(context), row.cache_id as string, "diff");
+  return context.blobMaker.make({ directory, recipe });
+}
+
+async function remake(context: Context, digest: Digest, recipe: Recipe): Promise<void> {
+  try {
+    await writeBlob(context, madeAgain(context, recipe), { expected: { digest, size: recipe.size } });
+  } catch (cause) {
+    const code = isImageStoreError(cause) ? cause.code : undefined;
+    if (code !== "ERR_BLOB_DIGEST_MISMATCH" && code !== "ERR_BLOB_SIZE_MISMATCH") throw cause;
+    throw new ImageStoreError(
+      "ERR_BLOB_DIGEST_MISMATCH",
+      `blob ${digest} was dropped and cannot be made again: its layer was changed (see ctr system check), or this program is not the one that made it (${recipe.recipe})`,
+      { cause },
+    );
+  }
+}
+
 async function openBlob(context: Context, digest: Digest): Promise<FileHandle> {
-  const blob = findBlob(context, digest);
-  if (blob === undefined) throw new ImageStoreError("ERR_BLOB_NOT_FOUND", `no blob ${digest} in the store`);
+  const path = await blobFile(context, digest);
+  const blob = findBlob(context, digest)!;
   let file: FileHandle;
   try {
-    file = await open(blobPath(context, digest), constants.O_RDONLY | constants.O_NOFOLLOW);
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
     throw ioError(`reading blob ${digest}`, error);
   }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, lstatSync } from "node:fs";
 import { type Digest, digestAlgorithm, makeDigest } from "@ctr/oci";
+import { findRecipe, madeAgain, writeBlob } from "./blobs.ts";
 import type { CheckOptions, Finding } from "./check.ts";
 import { removeBlobFiles } from "./collect.ts";
 import { blobPath, type Context } from "./context.ts";
@@ -60,9 +61,37 @@ export async function* repairBlobs(
   for (const [digest, { problem, inode }] of bad) {
     const finding = { about: "blob", subject: digest, problem } as const;
     if (!o.repair) yield finding;
+    else if (await makeAgain(context, digest)) yield { ...finding, repaired: "made again from its layer" };
     else if (await forget(context, digest, inode))
       yield { ...finding, repaired: "taken off the records; pull the image again to have it back" };
   }
+}
+
+/** Write a layer's blob anew, if it was packed here. */
+async function makeAgain(context: Context, digest: Digest): Promise<boolean> {
+  const size = one(context.database, "SELECT size FROM image_blob WHERE digest = ?", digest)?.size as
+    | number
+    | undefined;
+  const diffId = diffIdOf(context, digest);
+  if (context.blobMaker === undefined || diffId === undefined || size === undefined) return false;
+  const known = findRecipe(context, digest);
+  for (const recipe of known === undefined ? await context.blobMaker.recipes() : [known.recipe])
+    try {
+      await writeBlob(context, madeAgain(context, { recipe, diffId, size }), { expected: { digest, size } });
+      return true;
+    } catch {
+      // Another recipe, or another compressor's.
+    }
+  return false;
+}
+
+function diffIdOf(context: Context, blob: Digest): Digest | undefined {
+  const row = one(
+    context.database,
+    `SELECT diff_ids, position FROM image_variant JOIN image_link ON parent = manifest WHERE child = ? AND position > 0`,
+    blob,
+  );
+  return row === undefined ? undefined : (JSON.parse(row.diff_ids as string) as Digest[])[(row.position as number) - 1];
 }
 
 /** False when somebody has written the blob anew meanwhile. */

@@ -1,14 +1,15 @@
+import { createHash } from "node:crypto";
 import type { Digest } from "@ctr/oci";
 import type { StoredLayer } from "../stored-image.ts";
-import { readBlobStream } from "./blobs.ts";
+import { blobFile, readBlobStream } from "./blobs.ts";
 import type { CheckOptions, Finding } from "./check.ts";
 import type { BadBlob } from "./check-blobs.ts";
 import { containersNow } from "./check-containers.ts";
 import type { Context } from "./context.ts";
-import { all } from "./database.ts";
+import { all, one } from "./database.ts";
 import { hasDiff, linkProblem, lowerProblem, repairLinks } from "./layer-links.ts";
 import { findLayer, listLayers, overlayParents } from "./layers.ts";
-import { diffDirectories, dropLayer, holdersOf, Scratch } from "./replace-layer.ts";
+import { diffDirectories, dropLayer, droppedAbove, holdersOf, Scratch } from "./replace-layer.ts";
 
 /** As many differences of one layer are told of. */
 const maxDifferences = 10;
@@ -94,7 +95,7 @@ async function* checkLinks(
   yield o.repair ? { ...finding, repaired: "written again" } : finding;
 }
 
-/** A layer that was made here makes its own archive again, byte for byte; nothing can be said of others. */
+/** A layer that was made here makes its own archive or blob again, byte for byte; nothing can be said of others. */
 async function* withoutArchive(
   context: Context,
   o: CheckOptions,
@@ -106,11 +107,36 @@ async function* withoutArchive(
     return "broken";
   }
   const [diff] = diffDirectories(context, [layer.cacheId]);
+  const changed = await changedBlob(context, layer, diff!);
+  if (changed === undefined) return "sound";
+  if (changed !== "no blob") {
+    const problem = `it was changed: its blob ${changed}, which was dropped, cannot be made of it any more`;
+    yield* drop(context, o, { about: "layer", subject: layer.chainId, problem }, layer);
+    return "broken";
+  }
   const isOwn = await o.layers!.diffIdOf(diff!).then(
     (diffId) => diffId === layer.diffId,
     () => false,
   );
   return isOwn ? "sound" : "unverified";
+}
+
+/** The blob of a layer that was dropped and does not come out of its directory any more; undefined when it does. */
+async function changedBlob(
+  context: Context,
+  layer: StoredLayer,
+  directory: string,
+): Promise<Digest | "no blob" | undefined> {
+  const sql = "SELECT digest, recipe FROM image_recipe WHERE diff_id = ? AND recipe <> '' LIMIT 1";
+  const row = one(context.database, sql, layer.diffId);
+  if (row === undefined || context.blobMaker === undefined) return "no blob";
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of context.blobMaker.make({ directory, recipe: row.recipe as string })) hash.update(chunk);
+  } catch {
+    return row.digest as Digest; // what no archive can tell of
+  }
+  return row.digest === `sha256:${hash.digest("hex")}` ? undefined : (row.digest as Digest);
 }
 
 async function* withArchive(
@@ -189,8 +215,20 @@ async function* drop(
   else if (container !== undefined)
     yield { ...finding, problem: `${finding.problem}; container ${container.slice(0, 12)} was made on it` };
   else {
+    await saveBlobs(context, layer);
     await dropLayer(context, layer.chainId);
     yield { ...finding, repaired: "taken off the records; pull the image again" };
+  }
+}
+
+/** What lies upon a layer that goes may be sound, and its blob dropped: it is made again while that is possible. */
+async function saveBlobs(context: Context, { chainId }: StoredLayer): Promise<void> {
+  for (const digest of droppedAbove(context, chainId)) {
+    try {
+      await blobFile(context, digest);
+    } catch {
+      // This one is what is broken.
+    }
   }
 }
 

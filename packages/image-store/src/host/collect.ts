@@ -31,6 +31,9 @@ const liveLayers = `
   live_layer(chain_id) AS (
     SELECT chain_id FROM image_variant JOIN live_blob ON manifest = digest WHERE chain_id IS NOT NULL
     UNION SELECT digest FROM image_lease UNION SELECT chain_id FROM image_hold
+    UNION SELECT chain_id FROM image_layer JOIN image_recipe USING (diff_id)
+      JOIN live_blob ON live_blob.digest = image_recipe.digest
+      WHERE recipe <> '' AND image_recipe.digest NOT IN (SELECT digest FROM image_blob)
     UNION SELECT image_layer.parent FROM image_layer JOIN live_layer USING (chain_id) WHERE image_layer.parent IS NOT NULL)`;
 
 /**
@@ -77,6 +80,10 @@ function sweepBlobs(context: Context): { readonly blobs: readonly Digest[] } {
     context.database,
     `WITH RECURSIVE ${liveBlobs}
      DELETE FROM image_blob WHERE digest NOT IN (SELECT digest FROM live_blob) RETURNING digest`,
+  );
+  run(
+    context.database,
+    `WITH RECURSIVE ${liveBlobs} DELETE FROM image_recipe WHERE digest NOT IN (SELECT digest FROM live_blob)`,
   );
   run(context.database, "DELETE FROM image_repo_digest WHERE target NOT IN (SELECT digest FROM image_target)");
   run(context.database, "DELETE FROM image_link WHERE parent NOT IN (SELECT digest FROM image_blob)");

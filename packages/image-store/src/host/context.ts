@@ -24,6 +24,16 @@ export interface LayerDirectories {
   removeLayerDirectory(o: { readonly overlayRoot: string; readonly cacheId: string }): Promise<void>;
 }
 
+/**
+ * Makes the blob of a layer again from its directory. A recipe is a text that says how, kept beside the blob's digest;
+ * nothing is believed without that digest.
+ */
+export interface BlobMaker {
+  /** How layers are packed here, likeliest first. */
+  recipes(): Promise<readonly string[]>;
+  make(o: { readonly directory: string; readonly recipe: string }): AsyncIterable<Uint8Array>;
+}
+
 /** What every part of the store works with. */
 export interface Context {
   readonly root: string;
@@ -33,6 +43,8 @@ export interface Context {
   readonly layerDirectories: LayerDirectories;
   /** Bring a whole file system to disk; without it every file of a layer is synced by itself. */
   readonly syncFileSystem: ((path: string) => void | Promise<void>) | undefined;
+  /** Without it no blob is dropped. */
+  readonly blobMaker: BlobMaker | undefined;
   /** Bytes that a tree takes; without it each file is asked. */
   readonly diskUsage: ((path: string) => Promise<number>) | undefined;
 }

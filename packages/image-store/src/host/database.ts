@@ -10,6 +10,7 @@ const schemaVersion = 1;
 //  image_name ──▶ image_target ──▶ image_link ──▶ image_blob       what a name keeps
 //                  image_lease  ──▶ blob or layer                  what running work keeps
 //  image_variant ─▶ image_layer ─▶ its parents ◀── image_hold      what a container keeps
+//  image_recipe ──▶ image_layer                                    how a blob that was dropped is made again
 const schema = `
   CREATE TABLE IF NOT EXISTS image_schema (version INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS image_blob (digest TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT;
@@ -20,6 +21,9 @@ const schema = `
     digest TEXT PRIMARY KEY, descriptor TEXT NOT NULL, added_at INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS image_name (name TEXT PRIMARY KEY, target TEXT NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS image_name_target ON image_name (target);
+  CREATE TABLE IF NOT EXISTS image_setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS image_recipe (
+    digest TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT NULL, recipe TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS image_repo_digest (
     target TEXT NOT NULL, reference TEXT NOT NULL, PRIMARY KEY (target, reference)) STRICT;
   CREATE TABLE IF NOT EXISTS image_variant (
@@ -95,7 +99,7 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
+    if (database.isTransaction) database.exec("ROLLBACK"); // SQLite itself takes some back, on a full disk for one
     throw databaseError(error);
   }
 }
@@ -103,20 +107,30 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
 export type Row = Record<string, SQLOutputValue>;
 
 export function all(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): Row[] {
-  return database.prepare(sql).all(...values) as Row[];
+  return asked(() => database.prepare(sql).all(...values) as Row[]);
 }
 
 export function one(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): Row | undefined {
-  return database.prepare(sql).get(...values) as Row | undefined;
+  return asked(() => database.prepare(sql).get(...values) as Row | undefined);
 }
 
 /** Rows changed. */
 export function run(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): number {
-  return Number(database.prepare(sql).run(...values).changes);
+  return asked(() => Number(database.prepare(sql).run(...values).changes));
+}
+
+function asked<T>(question: () => T): T {
+  try {
+    return question();
+  } catch (error) {
+    throw databaseError(error);
+  }
 }
 
 const sqliteBusy = 5;
 const sqliteFull = 13;
+/** NOMEM, READONLY, IOERR, CORRUPT, CANTOPEN, NOTADB: the file is at fault, not the question. */
+const sqliteFaults: readonly (number | undefined)[] = [7, 8, 10, 11, 14, 26];
 
 function errcode(error: unknown): number | undefined {
   const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
@@ -134,12 +148,15 @@ function databaseError(error: unknown): unknown {
     case sqliteFull:
       return new ImageStoreError(
         "ERR_IMAGE_STORE_NO_SPACE",
-        "writing the image store's database: no space left on device",
-        {
-          cause: error,
-        },
+        "writing the image store's database: no space left on device; remove what is not needed (ctr system prune) or move the store to a larger disk",
+        { cause: error },
       );
     default:
-      return error;
+      if (!sqliteFaults.includes(errcode(error))) return error;
+      return new ImageStoreError(
+        "ERR_IMAGE_STORE_IO",
+        `the image store's database: ${(error as Error).message}; look at its disk (dmesg, df) and try again`,
+        { cause: error },
+      );
   }
 }

@@ -35,8 +35,8 @@ export function replaceFile(o: { readonly path: string; readonly temporary: stri
 
 /** The error to throw for one of the file system's, with what was tried and what to do. */
 export function ioError(tried: string, error: unknown): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOSPC" || code === "EDQUOT")
+  const code = codeOf(error);
+  if (isNoSpace(error))
     return new ImageStoreError(
       "ERR_IMAGE_STORE_NO_SPACE",
       `${tried}: no space left on device; remove what is not needed (ctr system prune) or move the store to a larger disk`,
@@ -45,4 +45,15 @@ export function ioError(tried: string, error: unknown): unknown {
   if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code))
     return new ImageStoreError("ERR_IMAGE_STORE_IO", `${tried}: ${(error as Error).message}`, { cause: error });
   return error;
+}
+
+/** Also when somebody on the way said it in other words: the error of a layer has the kernel's as its cause. */
+function isNoSpace(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (/^(?:ERR_KERNEL_)?(?:ENOSPC|EDQUOT)$/.test(String(codeOf(cause)))) return true;
+  return false;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

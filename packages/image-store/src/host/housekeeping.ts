@@ -5,6 +5,7 @@ import { type Digest, isDigest } from "@ctr/oci";
 import { dropDeadLeases, removeBlobFiles, removeUnfinished } from "./collect.ts";
 import { type Context, imagesDirectory, temporaryDirectory } from "./context.ts";
 import { one, transaction } from "./database.ts";
+import { blobChoice, dropKnown } from "./drop-blobs.ts";
 import { writeLayoutIndex } from "./layout.ts";
 import { isAlive, ownerOf } from "./owner.ts";
 
@@ -29,6 +30,7 @@ export async function housekeeping(context: Context): Promise<Tidied> {
     );
   });
   await removeBlobFiles(context, unlisted);
+  if (blobChoice(context) === "drop") await dropKnown(context);
   const layerDirectories = (await removeUnfinished(context, "adding")) + (await removeUnfinished(context, "removing"));
   return { blobFiles: unlisted.length, layerDirectories, temporaryFiles: await removeTemporaryFiles(context) };
 }

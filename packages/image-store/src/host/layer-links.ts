@@ -42,8 +42,7 @@ export async function repairLinks(context: Context, cacheId: string, parents: re
   const root = overlayDirectory(context);
   let link = readText(join(root, cacheId, "link"));
   const target = `../${cacheId}/diff`;
-  const isTaken = (name: string): boolean => ![undefined, target].includes(readLink(join(root, "l", name)));
-  if (link === undefined || !isShortName(link) || isTaken(link)) {
+  if (link === undefined || !isShortName(link) || isOfOther(context, link, cacheId)) {
     link = linksTo(context, cacheId)[0] ?? shortName(randomBytes(26));
     rmSync(join(root, cacheId, "link"), { recursive: true, force: true });
     replaceFile({ path: join(root, cacheId, "link"), temporary: temporaryPath(context), text: link });
@@ -56,6 +55,12 @@ export async function repairLinks(context: Context, cacheId: string, parents: re
   if (lowerProblem(context, cacheId, parents) === undefined) return;
   if (parents.length > 0) await context.layerDirectories.setParents({ overlayRoot: root, cacheId, parents });
   else rmSync(join(root, cacheId, "lower"), { recursive: true, force: true });
+}
+
+/** Whether another layer has this short name. */
+function isOfOther(context: Context, link: string, cacheId: string): boolean {
+  const other = /^\.\.\/([^/]+)\/diff$/.exec(readLink(join(overlayDirectory(context), "l", link)) ?? "")?.[1];
+  return other !== undefined && other !== cacheId && shortNameOf(context, other) === link;
 }
 
 /** Short names that lead to a layer's files. */

@@ -69,6 +69,13 @@ export function holdersOf(context: Context, chainId: Digest): readonly string[] 
   return all(context.database, sql, chainId).map((row) => row.holder as string);
 }
 
+/** Blobs of a layer, and of what lies upon it, that were dropped. */
+export function droppedAbove(context: Context, chainId: Digest): readonly Digest[] {
+  const sql = `${above} SELECT DISTINCT digest FROM image_recipe JOIN image_layer USING (diff_id) JOIN above USING (chain_id)
+    WHERE recipe <> '' AND digest NOT IN (SELECT digest FROM image_blob)`;
+  return all(context.database, sql, chainId).map((row) => row.digest as Digest);
+}
+
 /** Take a layer, and what lies upon it, off the records. */
 export async function dropLayer(context: Context, chainId: Digest): Promise<void> {
   const { database, owner } = context;
@@ -79,6 +86,12 @@ export async function dropLayer(context: Context, chainId: Digest): Promise<void
       run(database, "DELETE FROM image_hold WHERE chain_id = ?", chain_id as string);
       run(database, "INSERT OR REPLACE INTO image_unfinished VALUES (?, ?, 'removing')", cache_id as string, owner);
     }
+    // What was dropped cannot be made again without its layer.
+    run(
+      database,
+      `DELETE FROM image_recipe WHERE diff_id NOT IN (SELECT diff_id FROM image_layer)
+       AND digest NOT IN (SELECT digest FROM image_blob)`,
+    );
   });
   await removeUnfinished(context, "removing");
 }

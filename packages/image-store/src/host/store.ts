@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import {
@@ -12,11 +13,21 @@ import {
 import { createLayerDirectory, removeLayerDirectory, setParents } from "@ctr/overlayfs";
 import type { ImageVariant, Removal, ResolvedImage, StoredImage, StoredLayer } from "../stored-image.ts";
 import { type AddLayerOptions, addLayer, addLayers } from "./add-layers.ts";
-import { type Blob, type BlobSource, findBlob, readBlob, readBlobStream, writeBlob } from "./blobs.ts";
+import {
+  type Blob,
+  type BlobSource,
+  blobFile,
+  findBlob,
+  leaseBlob,
+  readBlob,
+  readBlobStream,
+  writeBlob,
+} from "./blobs.ts";
 import { type Checked, type CheckOptions, check, type Finding } from "./check.ts";
-import { blobPath, type Context, createDirectories, type LayerDirectories } from "./context.ts";
+import { type BlobMaker, blobPath, type Context, createDirectories, type LayerDirectories } from "./context.ts";
 import { createTables, openDatabase, run, transaction } from "./database.ts";
 import { type DiskUsage, diskUsage } from "./disk-usage.ts";
+import { type BlobChoice, blobChoice, chooseBlobs, type Dropped, dropBlobs, remakeAll } from "./drop-blobs.ts";
 import { housekeeping, type Tidied } from "./housekeeping.ts";
 import { addImage, addRepoDigest, listImages, nameImage, unname } from "./images.ts";
 import { findLayer, hold, layerChain, listLayers, overlayParents, release } from "./layers.ts";
@@ -35,6 +46,10 @@ export interface OpenStoreOptions {
   readonly layerDirectories?: LayerDirectories;
   /** Brings the file system that holds a path to disk, like syncfs(2). Without it each file of a layer is synced. */
   readonly syncFileSystem?: (path: string) => void | Promise<void>;
+  /** Makes blobs of layers again, so that they need not be kept. */
+  readonly blobMaker?: BlobMaker;
+  /** Whether blobs are kept that can be made again from their layers. Remembered by the store; "keep" at first. */
+  readonly blobs?: BlobChoice;
   /** Bytes that a directory takes on disk with all below it, like du(1). Without it each file is asked. */
   readonly diskUsage?: (path: string) => Promise<number>;
 }
@@ -53,9 +68,11 @@ export function openStore(o: OpenStoreOptions): ImageStore {
     owner: newOwner(),
     layerDirectories: o.layerDirectories ?? { createLayerDirectory, removeLayerDirectory, setParents },
     syncFileSystem: o.syncFileSystem,
+    blobMaker: o.blobMaker,
     diskUsage: o.diskUsage,
   };
   createTables(database);
+  if (o.blobs !== undefined) chooseBlobs(context, o.blobs);
   transaction(database, () => ensureLayout(context));
   return new ImageStore(context, o.database === undefined);
 }
@@ -98,14 +115,44 @@ export class ImageStore implements Disposable {
     return findBlob(this.#context, digest);
   }
 
-  /** Where a blob's file is. Its bytes are not verified. */
+  /** @see {@link leaseBlob} */
+  leaseBlob(digest: Digest): Blob | undefined {
+    return leaseBlob(this.#context, digest);
+  }
+
+  /** Where a blob's file is, if it was not dropped. Its bytes are not verified. */
   blobPath(digest: Digest): string {
     return blobPath(this.#context, digest);
   }
 
+  /** A blob's bytes from `start` on, not verified: for whoever sends them on to somebody that does. @see {@link blobFile} */
+  async *sendBlob(digest: Digest, o: { readonly start?: number } = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* createReadStream(await blobFile(this.#context, digest), { start: o.start ?? 0, highWaterMark: 1 << 18 });
+  }
+
+  /** Whether blobs are kept that can be made again from their layers. */
+  get blobChoice(): BlobChoice {
+    return blobChoice(this.#context);
+  }
+
+  /**
+   * Keep all blobs from now on, and make those again that were dropped; or drop what can be made again, now and
+   * whenever an image is added. @see {@link dropBlobs}
+   */
+  async chooseBlobs(choice: BlobChoice, o?: { readonly signal?: AbortSignal }): Promise<Dropped> {
+    chooseBlobs(this.#context, choice);
+    if (choice === "drop") return dropBlobs(this.#context, o);
+    return { blobs: await remakeAll(this.#context, (digest) => blobFile(this.#context, digest)), reclaimed: 0 };
+  }
+
   /** Make written blobs an image. @see {@link addImage} */
-  addImage(o: { readonly target: Descriptor; readonly names?: readonly (string | Reference)[] }): Promise<StoredImage> {
-    return addImage(this.#context, { target: o.target, names: (o.names ?? []).map(keyOf) });
+  async addImage(o: {
+    readonly target: Descriptor;
+    readonly names?: readonly (string | Reference)[];
+  }): Promise<StoredImage> {
+    const image = await addImage(this.#context, { target: o.target, names: (o.names ?? []).map(keyOf) });
+    if (blobChoice(this.#context) === "drop") await dropBlobs(this.#context);
+    return image;
   }
 
   /** Give `image`, a name or id, the further name `name`. @throws {ImageStoreError} `ERR_IMAGE_NOT_FOUND`; {OciError} */

@@ -1,4 +1,4 @@
-import { constants, lstatSync } from "node:fs";
+import { constants, lstatSync, readFileSync } from "node:fs";
 import { lstat, open, opendir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -34,6 +34,16 @@ export async function measureTree(path: string, o: { readonly sync: boolean } = 
   };
   await visit(path);
   return bytes;
+}
+
+/** Bytes that a layer's short name takes: a symlink with a target as long as this has a block of its own on some file systems. */
+export function shortNameBytes(overlayRoot: string, cacheId: string): number {
+  try {
+    const link = readFileSync(join(overlayRoot, cacheId, "link"), "utf8").trim();
+    return (lstatSync(join(overlayRoot, "l", link), { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+  } catch {
+    return 0; // it has none
+  }
 }
 
 async function existing<T>(found: Promise<T>): Promise<T | undefined> {
