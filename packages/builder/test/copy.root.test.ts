@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expandInstruction, parse } from "@ctr/dockerfile";
@@ -129,6 +129,17 @@ describe.skipIf(missing !== undefined)(`COPY and ADD${missing === undefined ? ""
     const { error } = await here.fail("FROM busybox\nADD data /f/\nADD https://example.com/x /\n");
     expect(error).toMatchObject({ code: "ERR_BUILDER_UNSUPPORTED", line: 3 });
   });
+
+  for (const [flag, program] of [
+    ["-cjf", "bzip2"],
+    ["-cJf", "xz"],
+  ] as const)
+    test.skipIf(spawnSync(program, ["--version"]).error !== undefined)(`ADD unpacks ${program} archives`, async () => {
+      const here = await site({ "in/etc/new": "n" });
+      execFileSync("tar", ["-C", join(here.context, "in"), flag, join(here.context, "data"), "etc"]);
+      await here.build("FROM scratch\nADD data /x\n", { tags: ["added"] });
+      expect(here.files("added").text("x/etc/new", 10)).toBe("n");
+    });
 
   test("a layer keeps what the file system can say: links, modes, hard links; the context's files become root's", async () => {
     const here = await site({ "d/f": "f", "d/sub/": "" });

@@ -8,6 +8,15 @@ export class Failure extends Error {
   }
 }
 
+/** What to tell people about an error. SQLite says what it could not do and not what it is about. */
+export function reasonOf(error: Error): string {
+  const isDatabase = "code" in error && error.code === "ERR_SQLITE_ERROR";
+  const reason = isDatabase
+    ? `the state database: ${error.message}; look at its disk (dmesg, df) and try again`
+    : error.message;
+  return harmless(reason);
+}
+
 /** What a terminal must not be told by a name or a path: escape sequences, and marks that turn text around. */
 export function harmless(text: string): string {
   return text.replace(

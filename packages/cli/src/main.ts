@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { register as archive } from "./commands/archive.ts";
 import { register as containers } from "./commands/containers.ts";
 import { register as exec } from "./commands/exec.ts";
 import { register as images } from "./commands/images.ts";
@@ -6,17 +7,22 @@ import { register as info } from "./commands/info.ts";
 import { register as inspect } from "./commands/inspect.ts";
 import { register as logs } from "./commands/logs.ts";
 import { register as run } from "./commands/run.ts";
-import { Failure, harmless } from "./failure.ts";
+import { Failure, reasonOf } from "./failure.ts";
 
 type Register = (program: Command) => void;
 
 /** Only the one that was called is registered. What is small is in the first file: every further file takes a millisecond to find and open. */
-const commands: Readonly<Record<string, Register>> = { run, exec, containers, logs, inspect, images, info };
+const commands: Readonly<Record<string, Register>> = { run, exec, containers, logs, inspect, images, archive, info };
 
 /** Large, and no other command needs what they load. */
 const lazy: Readonly<Record<string, () => Promise<Register>>> = {
   build: async () => (await import("./commands/build.ts")).register,
   registry: async () => (await import("./commands/registry.ts")).register,
+  commit: async () => (await import("./commands/commit.ts")).register,
+  diff: async () => (await import("./commands/diff.ts")).register,
+  export: async () => (await import("./commands/export.ts")).register,
+  cp: async () => (await import("./commands/cp.ts")).register,
+  system: async () => (await import("./commands/system.ts")).register,
 };
 
 const homeOf: Readonly<Record<string, string>> = {
@@ -30,8 +36,10 @@ const homeOf: Readonly<Record<string, string>> = {
     build: "build",
     builder: "build",
   },
-  ...{ pull: "registry", push: "registry", login: "registry", logout: "registry" },
-  ...{ images: "images", rmi: "images", tag: "images", image: "images" },
+  ...{ pull: "registry", push: "registry", login: "registry", logout: "registry", registry: "registry" },
+  ...{ commit: "commit", diff: "diff", export: "export", cp: "cp" },
+  ...{ save: "archive", load: "archive", import: "archive" },
+  ...{ images: "images", rmi: "images", tag: "images", image: "images", history: "images", system: "system" },
   ...Object.fromEntries(
     ["create", "start", "stop", "kill", "rm", "wait", "ps", "container"].map((name) => [name, "containers"]),
   ),
@@ -81,7 +89,16 @@ function usageExitCode(error: CommanderError, command: string | undefined): numb
   return isFlag || command === "run" || command === "create" ? 125 : 1;
 }
 
-async function main(args: readonly string[]): Promise<void> {
+/** `ctr container diff` is `ctr diff`: every command that is about containers, but those that are there under `container` alone. */
+function withoutContainer(words: readonly string[]): readonly string[] {
+  const at = commandAt(words);
+  const next = words[at + 1] ?? "";
+  const isAbout = ["containers", "run", "exec", "logs", "commit", "diff", "export", "cp"].includes(homeOf[next] ?? "");
+  return words[at] === "container" && next !== "container" && isAbout ? words.toSpliced(at, 1) : words;
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const args = withoutContainer(words);
   const at = commandAt(args);
   const command = args[at];
   try {
@@ -95,7 +112,7 @@ async function main(args: readonly string[]): Promise<void> {
     const shown =
       args.slice(0, at).includes("--debug") && error instanceof Error
         ? (error.stack ?? error.message)
-        : harmless((error as Error).message);
+        : reasonOf(error as Error);
     process.stderr.write(`ctr: ${shown}\n`);
   }
 }

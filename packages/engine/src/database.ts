@@ -83,7 +83,7 @@ export class ContainerTable {
       this.#database.exec("COMMIT");
       return next;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK"); // a full disk has taken it back already
       throw error;
     }
   }

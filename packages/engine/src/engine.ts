@@ -4,6 +4,7 @@ import type { BuildEvent } from "@ctr/builder";
 import { openStore, type Removal } from "@ctr/image-store";
 import { diskUsage, syncFileSystem } from "@ctr/kernel";
 import { openNetwork } from "@ctr/network";
+import { blobMaker } from "./blob-maker.ts";
 import type { BuildOptions } from "./build.ts";
 import { Containers } from "./containers.ts";
 import type { Context } from "./context.ts";
@@ -52,6 +53,7 @@ export class Engine implements Disposable {
         database,
         syncFileSystem: (path) => syncFileSystem({ path }),
         diskUsage: (path) => diskUsage({ path }),
+        blobMaker,
       }),
       network: openNetwork({ database, root: this.root, whenEmpty: "keep" }),
       cleanup: o.cleanup,

@@ -1,21 +1,24 @@
 import { join } from "node:path";
+import type { TreeChange } from "@ctr/image-reuse";
 import type { Removal, ResolvedImage, StoredImage } from "@ctr/image-store";
 import { type Digest, familiarReference, parseReference } from "@ctr/oci";
-import type { PullEvent, PushEvent } from "@ctr/registry";
+import type { PullEvent } from "@ctr/registry";
 import type { Context } from "./context.ts";
 import { EngineError } from "./engine-error.ts";
+import type { Filters } from "./image-filters.ts";
 import type { HostImageRequest } from "./image-from-host.ts";
+import type { HistoryEntry } from "./image-history.ts";
+import { type ImageSummary, listImages } from "./image-list.ts";
+import type { PruneImagesRequest } from "./image-prune.ts";
+import type { ImportRequest } from "./import.ts";
 import type { Document } from "./inspect.ts";
+import type { LoadedImage, LoadRequest } from "./load.ts";
 import type { PullRequest } from "./pull.ts";
-import type { PushRequest } from "./push.ts";
-
-/** What `ctr images` lists. */
-export interface ImageSummary {
-  readonly image: StoredImage;
-  readonly id: Digest;
-  /** Bytes of its layers on disk. */
-  readonly size: number;
-}
+import type { EnginePushEvent, PushRequest } from "./push.ts";
+import type { RemoteImages } from "./remote.ts";
+import type { CompareRequest, ReuseRequest, StoreReuse } from "./reuse.ts";
+import { notePull, notePush } from "./reuse-transfers.ts";
+import type { SaveRequest } from "./save.ts";
 
 /** The images of a state directory. */
 export class Images {
@@ -25,19 +28,21 @@ export class Images {
     this.#context = context;
   }
 
-  /** One entry for each image and platform, newest first. */
-  list(): ImageSummary[] {
-    return this.#context.store.list().flatMap((image) =>
-      image.variants.map((variant) => ({
-        image,
-        id: variant.config,
-        size: variant.chainId === undefined ? 0 : this.#sizeOf(variant.chainId),
-      })),
-    );
+  /** @see {@link listImages} */
+  list(o?: { readonly filters?: Filters }): Promise<ImageSummary[]> {
+    return listImages(this.#context, o);
   }
 
-  #sizeOf(chainId: Digest): number {
-    return this.#context.store.layerChain(chainId).reduce((sum, layer) => sum + layer.size, 0);
+  /** @see {@link imageHistory} */
+  async history(reference: string): Promise<HistoryEntry[]> {
+    const { imageHistory } = await import("./image-history.ts");
+    return imageHistory(this.#context, reference);
+  }
+
+  /** @see {@link pruneImages} */
+  async prune(o?: PruneImagesRequest): Promise<Removal> {
+    const { pruneImages } = await import("./image-prune.ts");
+    return pruneImages(this.#context, o);
   }
 
   /** @throws {ImageStoreError} `ERR_IMAGE_NOT_FOUND` */
@@ -55,13 +60,14 @@ export class Images {
    * @throws {EngineError} `ERR_ENGINE_IMAGE_IN_USE` while a container is made from it and `force` is not set
    */
   async remove(reference: string, o: { readonly force?: boolean } = {}): Promise<Removal> {
-    const { variant, image } = this.#context.store.resolve(reference);
-    const user = this.#context.table.all().find((record) => record.imageId === variant.config);
+    const image = this.#context.store.find(reference);
+    const ids = new Set<Digest | undefined>(image.variants.map(({ config }) => config));
+    const user = this.#context.table.all().find((record) => ids.has(record.imageId));
     const last = image.names.length <= 1 || !isName(image, reference);
     if (user !== undefined && last && !o.force)
       throw new EngineError(
         "ERR_ENGINE_IMAGE_IN_USE",
-        `conflict: unable to remove repository reference "${reference}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${short(variant.config)}`,
+        `conflict: unable to remove repository reference "${reference}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${short(user.imageId!)}`,
         { exitCode: 1 },
       );
     return this.#context.store.remove({ image: reference, ...(o.force === undefined ? {} : { force: o.force }) });
@@ -72,15 +78,19 @@ export class Images {
     const resolved = this.#context.store.resolve(reference);
     const { config } = await this.#context.store.read(resolved);
     const { variant, image } = resolved;
-    const layers = variant.chainId === undefined ? [] : this.#context.store.layerChain(variant.chainId);
+    // Not unpacked when it is for another machine, or was damaged.
+    const isUnpacked = variant.chainId !== undefined && this.#context.store.findLayer(variant.chainId) !== undefined;
+    const layers = isUnpacked ? this.#context.store.layerChain(variant.chainId) : [];
     const directory = (id: string): string => join(this.#context.root, "overlay2", id, "diff");
-    const [top, ...below] = variant.chainId === undefined ? [] : this.#context.store.overlayParents(variant.chainId);
+    const [top, ...below] = layers.map(({ cacheId }) => cacheId);
     return {
       Id: variant.config,
       RepoTags: image.names
         .filter((name) => !name.includes("@"))
         .map((name) => familiarReference(parseReference(name))),
-      RepoDigests: [],
+      RepoDigests: [...new Set([...image.names.filter((name) => name.includes("@")), ...image.repoDigests])]
+        .sort()
+        .map((name) => familiarReference(parseReference(name))),
       Created: config.created ?? new Date(image.addedAt).toISOString(),
       Author: config.author ?? "",
       Config: config.config ?? {},
@@ -101,13 +111,62 @@ export class Images {
   /** @see {@link pull} */
   async *pull(request: PullRequest): AsyncGenerator<PullEvent, void, undefined> {
     const { pull } = await import("./pull.ts");
-    yield* pull(this.#context, request);
+    for await (const event of notePull(this.#context, request.reference, pull(this.#context, request))) {
+      if (event.kind === "done") this.#rememberRegistry(event.root.digest, event.root.digest, request.reference);
+      yield event;
+    }
   }
 
   /** @see {@link push} */
-  async *push(request: PushRequest): AsyncGenerator<PushEvent, void, undefined> {
+  async *push(request: PushRequest): AsyncGenerator<EnginePushEvent, void, undefined> {
     const { push } = await import("./push.ts");
-    yield* push(this.#context, request);
+    const { target } = this.#context.store.find(request.reference);
+    for await (const event of notePush(this.#context, request.reference, push(this.#context, request))) {
+      if (event.kind === "done") this.#rememberRegistry(target.digest, event.root.digest, request.reference);
+      yield event;
+    }
+  }
+
+  /** What Docker lists as RepoDigests: where an image came from or went to, by the digest it has there. */
+  #rememberRegistry(target: Digest, digest: Digest, reference: string): void {
+    const { domain, path } = parseReference(reference);
+    this.#context.store.addRepoDigest({ target, reference: { domain, path, digest } });
+  }
+
+  /** Images on registries, without the store. */
+  async remote(): Promise<RemoteImages> {
+    const { RemoteImages } = await import("./remote.ts");
+    return new RemoteImages(this.#context);
+  }
+
+  /** @see {@link save} */
+  async *save(request: SaveRequest): AsyncGenerator<Uint8Array, void, undefined> {
+    const { save } = await import("./save.ts");
+    yield* save(this.#context, request);
+  }
+
+  /** @see {@link load} */
+  async *load(request: LoadRequest): AsyncGenerator<LoadedImage, void, undefined> {
+    const { load } = await import("./load.ts");
+    yield* load(this.#context, request);
+  }
+
+  /** The new image's id. @see {@link importImage} */
+  async import(request: ImportRequest): Promise<Digest> {
+    const { importImage } = await import("./import.ts");
+    return importImage(this.#context, request);
+  }
+
+  /** @see {@link reuse} */
+  async reuse(request: ReuseRequest = {}): Promise<StoreReuse> {
+    const { reuse } = await import("./reuse.ts");
+    return reuse(this.#context, request);
+  }
+
+  /** @see {@link compare} */
+  async *compare(request: CompareRequest): AsyncGenerator<TreeChange, void, undefined> {
+    const { compare } = await import("./reuse.ts");
+    yield* compare(this.#context, request);
   }
 
   /**

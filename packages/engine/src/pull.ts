@@ -33,7 +33,7 @@ export async function* pull(context: Context, o: PullRequest): AsyncGenerator<Pu
     platform: o.platform ?? thisPlatform(),
     strict: o.platform !== undefined,
     known: knownDigest(context, reference),
-    have: (digest) => store.findBlob(digest) !== undefined,
+    have: (digest) => store.leaseBlob(digest) !== undefined,
     sink: {
       write: async (descriptor, chunks, writing) => {
         const { digest, size } = descriptor;

@@ -1,34 +1,26 @@
-import { decompress, detectCompression, LayerError } from "@ctr/layers";
+import { decompress, LayerError } from "@ctr/layers";
 import { BuilderError, type Place } from "../builder-error.ts";
 import type { Tree } from "./tree.ts";
 
 /**
  * Whether ADD unpacks a file: a tar archive by its content, whatever its name is.
  *
- * @throws {BuilderError} `ERR_BUILDER_UNSUPPORTED` for bzip2 and xz, which cannot be looked into
+ * @throws {BuilderError} `ERR_BUILDER_UNSUPPORTED` when bzip2 or xz, which read such archives, is not installed
  */
 export async function isArchive(tree: Tree, path: string, place: Place): Promise<boolean> {
   const start: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of tree.content(path)) {
-      detectCompression(chunk);
-      break;
-    }
-  } catch (cause) {
-    if (!(cause instanceof LayerError)) throw cause;
-    const message = `ADD of ${path}: bzip2 and xz archives are not supported yet; unpack it first, or COPY it as it is`;
-    throw new BuilderError({ code: "ERR_BUILDER_UNSUPPORTED", message, place, cause });
-  }
-  try {
-    for await (const chunk of decompress(tree.content(path))) {
+    for await (const chunk of decompress(tree.content(path), { accept: "any" })) {
       start.push(chunk);
       length += chunk.length;
       if (length >= blockBytes) break;
     }
   } catch (error) {
-    if (error instanceof LayerError) return false; // looks compressed and is not: a file like any other
-    throw error;
+    if (!(error instanceof LayerError)) throw error;
+    if (error.code !== "ERR_LAYERS_PROGRAM") return false; // looks compressed and is not: a file like any other
+    const message = `ADD of ${path}: ${error.message}; COPY takes it as it is`;
+    throw new BuilderError({ code: "ERR_BUILDER_UNSUPPORTED", message, place, cause: error });
   }
   return length >= blockBytes && isHeader(Buffer.concat(start).subarray(0, blockBytes));
 }

@@ -186,7 +186,7 @@ async function unpackInto(
   const fd = openIn({ root: view.fd, path: `/${target}`, flags: constants.O_RDONLY | constants.O_DIRECTORY });
   try {
     const directory = `/proc/self/fd/${fd}`;
-    await applyLayer({ archive: archive(), directory, lowers: [directory], ...(signal && { signal }) });
+    await applyLayer({ archive: archive(), accept: "any", directory, lowers: [directory], ...(signal && { signal }) });
   } finally {
     closeSync(fd);
   }

@@ -1,7 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { isBuilderError } from "@ctr/builder";
-import { DockerfileError, renderError } from "@ctr/dockerfile";
+import {
+  DockerfileError,
+  expandWord,
+  ignoreFiles,
+  parse,
+  parseIgnore,
+  renderError,
+  scopes,
+  stages,
+} from "@ctr/dockerfile";
+import { type BaseImage, check, renderCheck, renderCheckError } from "@ctr/dockerfile/check";
 import type { BuildOptions, Engine } from "@ctr/engine";
 import type { Command } from "commander";
 import { showBuild } from "../build-output.ts";
@@ -22,6 +32,7 @@ interface Flags {
   readonly quiet?: boolean;
   readonly progress: string;
   readonly iidfile?: string;
+  readonly check?: boolean;
 }
 
 export function register(program: Command): void {
@@ -38,8 +49,9 @@ export function register(program: Command): void {
     .option("-q, --quiet", "print only the id of the image")
     .option("--progress <kind>", "auto, plain or quiet; auto is plain", "auto")
     .option("--iidfile <file>", "write the id of the image to a file")
+    .option("--check", "say what could be better in the Dockerfile, and build nothing")
     .action((context: string, flags: Flags, command: Command) =>
-      withEngine(command, (engine) => build(engine, context, flags)),
+      withEngine(command, (engine) => (flags.check ? checkFile : build)(engine, context, flags)),
     );
   program
     .command("builder")
@@ -75,6 +87,63 @@ async function build(engine: Engine, context: string, flags: Flags): Promise<voi
     process.off("SIGTERM", stop);
     await engine.housekeeping({ network: true });
   }
+}
+
+/** What `docker build --check` does: findings to standard output, exit status 1 when there are any. */
+async function checkFile(engine: Engine, context: string, flags: Flags): Promise<void> {
+  const {
+    context: directory,
+    dockerfile = join(directory, "Dockerfile"),
+    target,
+    args = {},
+  } = optionsOf(context, flags);
+  if (!existsSync(dockerfile)) throw new Failure(`failed to read dockerfile: open ${dockerfile}: no such file`, 1);
+  const file = parse(readText(dockerfile), { file: flags.file ?? "Dockerfile" });
+  const ignore = ignoreFiles(dockerfile)
+    .map((path) => resolve(directory, path))
+    .find(existsSync);
+  const images = await baseImages(engine, file, args);
+  const { BUILDKIT_DOCKERFILE_CHECK: options } = args;
+  const report = check(file, {
+    args,
+    ...(target === undefined ? {} : { target }),
+    ...(options === undefined ? {} : { options }),
+    ...(ignore === undefined ? {} : { ignore: parseIgnore(readText(ignore)) }),
+    baseImage: (name) => images.get(name),
+  });
+  process.stdout.write(renderCheck(report, file));
+  const error = renderCheckError(report, file);
+  if (error !== undefined) throw new Failure(error, 1);
+  if (report.warnings.length > 0) process.exitCode = 1;
+}
+
+/** What the images that are here already set; of those that are not nothing is known. */
+async function baseImages(
+  engine: Engine,
+  file: ReturnType<typeof parse>,
+  args: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, BaseImage>> {
+  const variables = scopes(file, { args });
+  const names = stages(file).stages.map(({ from }) => {
+    try {
+      return expandWord(from.base, variables.lookup(from), from).value;
+    } catch {
+      return ""; // the check itself will say it
+    }
+  });
+  const found = await Promise.all(
+    [...new Set(names)].map(async (name): Promise<[string, BaseImage] | undefined> => {
+      const document = await engine.images.inspect(name).catch(() => undefined);
+      const config = document?.Config as { Env?: string[]; Shell?: string[] } | undefined;
+      if (config === undefined) return undefined;
+      const env = (config.Env ?? []).map((line) => [
+        line.slice(0, line.indexOf("=")),
+        line.slice(line.indexOf("=") + 1),
+      ]);
+      return [name, { env: Object.fromEntries(env), hasShell: (config.Shell ?? []).length > 0 }];
+    }),
+  );
+  return new Map(found.filter((one) => one !== undefined));
 }
 
 function optionsOf(context: string, flags: Flags): BuildOptions {
