@@ -23,6 +23,8 @@ export interface Problem {
   readonly code: DockerfileErrorCode;
   readonly message: string;
   readonly range: Range;
+  /** Default: `instruction`. */
+  readonly phase?: DockerfileError["phase"];
   /** Finds what the author probably meant. Called for mistakes that are kept, since it is the dear part. */
   readonly suggest?: (() => string | undefined) | undefined;
 }
@@ -38,6 +40,8 @@ export class DockerfileError extends Error {
   /** From 1, in UTF-16 code units. */
   readonly column: number;
   readonly range: Range;
+  /** `syntax`: the text could not be cut into instructions. `instruction`: one of them makes no sense. */
+  readonly phase: "syntax" | "instruction";
   /** What the author probably meant, when something is close enough: `RUN` for `RNU`. */
   readonly suggestion: string | undefined;
 
@@ -48,6 +52,7 @@ export class DockerfileError extends Error {
     this.line = problem.range.start.line;
     this.column = problem.range.start.column;
     this.range = problem.range;
+    this.phase = problem.phase ?? "instruction";
     this.suggestion = problem.suggest?.();
   }
 }
@@ -87,5 +92,5 @@ export function renderError(error: DockerfileError, text: string): string {
   return [printable(head), printable(shown), pad + caret, ...hint].join("\n");
 }
 
-const printable = (line: string): string =>
+export const printable = (line: string): string =>
   line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\u00b7");

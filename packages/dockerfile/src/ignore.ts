@@ -11,7 +11,17 @@ export interface IgnoreMatcher {
    * `!` pattern may bring a file of an ignored directory back.
    */
   ignoresAllIn(directory: string): boolean;
+  /** Whether a `!` pattern may match something whose path begins with `start`. */
+  mayBringBack(start: string): boolean;
+  /** Whether one pattern leaves out the whole context and no `!` pattern brings any of it back. */
+  readonly ignoresEverything: boolean;
 }
+
+/** Where the patterns for a Dockerfile are looked for: the first file that is there counts, alone. */
+export const ignoreFiles = (dockerfile: string): readonly [string, string] => [
+  `${dockerfile}.dockerignore`,
+  ".dockerignore",
+];
 
 /**
  * The patterns of a .dockerignore: comments and empty lines gone, paths cleaned, `!` in front of exceptions.
@@ -61,9 +71,10 @@ export function createIgnoreMatcher(patterns: readonly string[], file: string = 
     }
     return ignored;
   };
-  const ignoresAllIn = (directory: string): boolean =>
-    ignores(directory) && !exceptions.some((rule) => mayMatchBelow(rule, `${directory}/`));
-  return { ignores, ignoresAllIn };
+  const mayBringBack = (start: string): boolean => exceptions.some((rule) => mayMatchBelow(rule, start));
+  const ignoresAllIn = (directory: string): boolean => ignores(directory) && !mayBringBack(`${directory}/`);
+  const everything = patterns.some((pattern) => ["*", "**", "**/*"].includes(trim(pattern)));
+  return { ignores, ignoresAllIn, mayBringBack, ignoresEverything: everything && exceptions.length === 0 };
 }
 
 function readRule(written: string, file: string): Rule {
@@ -91,7 +102,7 @@ function parentsOf(path: string): string[] {
 }
 
 /** A path without `.`, `..` and doubled or trailing slashes, as Go's path.Clean makes it. */
-function cleanPath(path: string): string {
+export function cleanPath(path: string): string {
   const rooted = path.startsWith("/");
   const parts: string[] = [];
   for (const part of path.split("/")) {

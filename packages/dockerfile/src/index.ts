@@ -1,4 +1,3 @@
-export { type CheckOptions, parseCheckOptions } from "./directives.ts";
 export {
   DockerfileError,
   type DockerfileErrorCode,
@@ -9,7 +8,7 @@ export {
 export { type Environment, type ExpandOptions, type Expansion, expandWord, expandWords } from "./expand.ts";
 export { type Expanded, type ExpandedInstruction, expandInstruction } from "./expand-instruction.ts";
 export { stripLeadingTabs } from "./heredoc.ts";
-export { createIgnoreMatcher, type IgnoreMatcher, parseIgnore } from "./ignore.ts";
+export { createIgnoreMatcher, type IgnoreMatcher, ignoreFiles, parseIgnore } from "./ignore.ts";
 export type {
   CmdFields,
   CmdInstruction,
@@ -54,6 +53,7 @@ export type { BindMount, CacheMount, Mount, SecretMount, SshMount, TmpfsMount } 
 export { assertValid, type ParseOptions, parse, parseInstruction } from "./parse.ts";
 export type { Position, Range } from "./position.ts";
 export { print } from "./print.ts";
+export { type ScopeOptions, type Scopes, scopes, type Variable } from "./scope.ts";
 export type { Lookup } from "./shell-lexer.ts";
 export { findStage, type Stage, type Stages, stages } from "./stages.ts";
 export type * from "./tree.ts";

@@ -76,6 +76,7 @@ export function readLogicalLine(text: string, start: number, escaper: EscapeChar
   } while (next < text.length);
 
   const sourceOffset = (offset: number): number => {
+    if (sourceStarts.length === 1) return start + offset;
     const index = lastAtOrBefore(logicalStarts, offset);
     return sourceStarts[index]! + offset - logicalStarts[index]!;
   };

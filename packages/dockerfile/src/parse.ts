@@ -1,20 +1,24 @@
+import { CheckOptionsFailure, readCheckOptions } from "./check/check-options.ts";
 import { Complaint } from "./complaint.ts";
 import { readDirective } from "./directives.ts";
 import { DockerfileError, type Problem } from "./dockerfile-error.ts";
 import { findHeredocs, type HeredocWord, readHeredocBody } from "./heredoc.ts";
 import { type Instruction, readInstruction } from "./instructions/instruction.ts";
-import { type LogicalLine, readLine, readLogicalLine } from "./lines.ts";
+import { type LogicalLine, type PhysicalLine, readLine, readLogicalLine } from "./lines.ts";
+import { Blank, Comment, DirectiveLine, statementNode, type TokenReader } from "./nodes.ts";
 import { indexPositions, type PositionIndex } from "./position.ts";
 import { LexerFailure } from "./shell-lexer.ts";
 import { skipSpace, trim } from "./space.ts";
-import { type Draft, draftStatement, type Mark, mayHaveHeredocs, withHeredocs } from "./statement.ts";
-import { createTokenizer, type Tokenizer } from "./tokens.ts";
-import type { Dockerfile, EscapeCharacter, Heredoc, Node, Token, Warning } from "./tree.ts";
+import { type Draft, draftStatement, mayHaveHeredocs, surroundingsOf, withHeredocs } from "./statement.ts";
+import { createTokenReader } from "./tokens.ts";
+import type { Dockerfile, EscapeCharacter, Heredoc, Node, Statement, Warning } from "./tree.ts";
 
 export interface ParseOptions {
   /** The name that errors give the file. Default: `Dockerfile`. */
   readonly file?: string;
 }
+
+const none: string[] = []; // never pushed to
 
 /** A file of nothing but mistakes would otherwise cost more in errors than in text. */
 const maxErrors = 1000;
@@ -69,14 +73,14 @@ class Parser {
   readonly #text: string;
   readonly #file: string;
   readonly #positions: PositionIndex;
-  readonly #tokenizer: Tokenizer;
+  readonly #tokens: TokenReader;
   readonly #nodes: Node[] = [];
   readonly #instructions: Instruction[] = [];
   readonly #errors: DockerfileError[] = [];
   readonly #warnings: Warning[] = [];
   #escape: EscapeCharacter;
   #at = 0;
-  #comments: string[] = [];
+  #comments: string[] = none;
   #inStage = false;
 
   constructor(text: string, file: string, escaper: EscapeCharacter = "\\") {
@@ -84,10 +88,10 @@ class Parser {
     this.#file = file;
     this.#escape = escaper;
     this.#positions = indexPositions(text);
-    this.#tokenizer = createTokenizer(text, this.#positions);
+    this.#tokens = createTokenReader(text, () => this.#escape, this.#positions);
     if (text.charCodeAt(0) === 0xfeff) {
-      this.#addNode({ kind: "blank" }, [this.#tokenizer.token("byteOrderMark", 0, 1)]);
       this.#at = 1;
+      this.#nodes.push(new Blank(this.#positions.range(0, 1), this.#tokens));
     }
   }
 
@@ -118,14 +122,17 @@ class Parser {
       const { name, value } = directive;
       const range = this.#positions.range(line.start, line.end);
       if (seen.has(name))
-        this.#report({ code: "ERR_DOCKERFILE_DIRECTIVE", message: `only one ${name} directive can be used`, range });
+        this.#report({
+          code: "ERR_DOCKERFILE_DIRECTIVE",
+          phase: "syntax",
+          message: `only one ${name} parser directive can be used`,
+          range,
+        });
       else if (name === "escape") this.#setEscape(value, range);
       else if (name === "syntax") this.#warnAboutSyntax(value, range);
+      else this.#tryCheckOptions(value, range);
       seen.add(name);
-      this.#addNode(
-        { kind: "directive", name, value },
-        this.#tokenizer.plainLine("directive", line.start, line.end, line.next),
-      );
+      this.#nodes.push(new DirectiveLine(this.#positions.range(line.start, line.next), this.#tokens, directive));
       this.#at = line.next;
     }
   }
@@ -135,68 +142,67 @@ class Parser {
       const line = readLine(this.#text, this.#at);
       const first = skipSpace(this.#text, line.start, line.end);
       if (first === line.end) {
-        this.#comments = [];
-        this.#addNode({ kind: "blank" }, this.#tokenizer.plainLine("space", line.start, line.end, line.next));
+        this.#nodes.push(new Blank(this.#positions.range(line.start, line.next), this.#tokens));
         this.#at = line.next;
       } else if (this.#text[first] === "#") {
         const text = trim(this.#text.slice(first + 1, line.end));
-        this.#comments = text === "" ? [] : [...this.#comments.slice(-99), text];
-        this.#addNode({ kind: "comment", text }, this.#tokenizer.plainLine("comment", line.start, line.end, line.next));
+        this.#noteComment(line);
+        this.#nodes.push(new Comment(this.#positions.range(line.start, line.next), this.#tokens, text));
         this.#at = line.next;
       } else this.#readStatement();
     }
   }
 
+  // As BuildKit counts them: a lone # parts what is above it from the instruction, a blank line does not, and
+  // in an indented comment only the first character goes.
+  #noteComment(line: PhysicalLine): void {
+    const text = trim(this.#text.slice(line.start + 1, line.end));
+    if (text === "") this.#comments = none;
+    else if (this.#comments.length === 0) this.#comments = [text];
+    else this.#comments.push(text);
+  }
+
   requireStage(): void {
     const range = this.#positions.range(this.#text.length, this.#text.length);
     if (!this.#nodes.some((node) => node.kind === "instruction" || node.kind === "invalid")) {
-      this.#report({ code: "ERR_DOCKERFILE_EMPTY", message: "file with no instructions", range });
+      this.#report({ code: "ERR_DOCKERFILE_EMPTY", phase: "syntax", message: "file with no instructions", range });
     } else if (!this.#inStage)
       this.#report({ code: "ERR_DOCKERFILE_NO_STAGE", message: "no FROM: nothing to build", range });
   }
 
   #readStatement(): void {
-    const line = readLogicalLine(this.#text, this.#at, this.#escape);
-    const marks: Mark[] = [];
-    const around = {
-      line: line.text,
-      escape: this.#escape,
-      file: this.#file,
-      comments: this.#comments,
-      range: (start: number, end: number) => {
-        const from = line.sourceOffset(start);
-        return this.#positions.range(from, end > start ? line.sourceOffset(end - 1) + 1 : from);
-      },
-    };
-    const draft = draftStatement(around, 0, line.text.length, marks, "file");
-    this.#comments = [];
+    const start = this.#at;
+    const line = readLogicalLine(this.#text, start, this.#escape);
+    const place = { escape: this.#escape, file: this.#file, comments: this.#comments };
+    const draft = draftStatement(surroundingsOf(line, place, this.#positions));
+    this.#comments = none;
     this.#at = line.next;
-    const tokens = this.#tokenizer.statement(line, marks);
-    try {
-      const heredocs = mayHaveHeredocs(draft) ? this.#readHeredocs(findHeredocs(line.text), draft, tokens) : [];
-      const end = heredocs.length > 0 ? this.#positions.position(this.#at) : draft.statement.range.end;
-      this.#addStatement(withHeredocs(draft, heredocs, { start: draft.statement.range.start, end }), tokens);
-    } catch (failure) {
-      if (!(failure instanceof LexerFailure)) throw failure;
-      this.#report({
-        code: "ERR_DOCKERFILE_HEREDOC",
-        message: `a heredoc's word does not end: ${failure.message}`,
-        range: draft.rest,
-      });
-      this.#addNode({ kind: "invalid", statement: draft.statement }, tokens);
-    }
+    const meaning = this.#readRest(draft, line);
     if (line.emptyContinuation) this.#warnAboutContinuation(line, draft);
+    this.#nodes.push(statementNode(this.#positions.range(start, this.#at), this.#tokens, meaning));
   }
 
-  #readHeredocs(words: readonly HeredocWord[], draft: Draft, tokens: Token[]): Heredoc[] {
+  /** The heredocs of a statement, then what it means. */
+  #readRest(draft: Draft, line: LogicalLine): Statement | Instruction {
+    try {
+      const heredocs = mayHaveHeredocs(draft) ? this.#readHeredocs(findHeredocs(line.text), draft) : [];
+      const end = heredocs.length > 0 ? this.#positions.position(this.#at) : draft.statement.range.end;
+      return this.#readInstruction(withHeredocs(draft, heredocs, { start: draft.statement.range.start, end }));
+    } catch (failure) {
+      if (!(failure instanceof LexerFailure)) throw failure;
+      const message = `a heredoc's word does not end: ${failure.message}`;
+      this.#report({ code: "ERR_DOCKERFILE_HEREDOC", phase: "syntax", message, range: draft.rest });
+      return draft.statement;
+    }
+  }
+
+  #readHeredocs(words: readonly HeredocWord[], draft: Draft): Heredoc[] {
     return words.map((word) => {
       const body = readHeredocBody(this.#text, this.#at, word);
-      if (body.end > body.start) tokens.push(this.#tokenizer.token("heredoc", body.start, body.end));
-      if (body.next > body.end) tokens.push(this.#tokenizer.token("heredocEnd", body.end, body.next));
       this.#at = body.next;
       if (!body.terminated) {
         const message = `unterminated heredoc: no line ${JSON.stringify(word.name)} follows`;
-        this.#report({ code: "ERR_DOCKERFILE_HEREDOC", message, range: draft.rest });
+        this.#report({ code: "ERR_DOCKERFILE_HEREDOC", phase: "syntax", message, range: draft.rest });
       }
       return {
         ...word,
@@ -206,18 +212,18 @@ class Parser {
     });
   }
 
-  #addStatement(draft: Draft, tokens: readonly Token[]): void {
+  #readInstruction(draft: Draft): Statement | Instruction {
     try {
       const instruction = readInstruction(draft);
       this.#checkOrder(instruction);
       this.#instructions.push(instruction);
-      this.#addNode({ kind: "instruction", instruction }, tokens);
+      return instruction;
     } catch (complaint) {
       if (!(complaint instanceof Complaint)) throw complaint;
       const error = this.#report(complaint.problem);
       // A FROM that went wrong is one mistake, not one for every line that follows.
       if (draft.name === "FROM" || error?.suggestion === "FROM") this.#inStage = true;
-      this.#addNode({ kind: "invalid", statement: draft.statement }, tokens);
+      return draft.statement;
     }
   }
 
@@ -241,7 +247,17 @@ class Parser {
     if (value === "\\" || value === "`") this.#escape = value;
     else {
       const message = `the escape character is \\ or \`, not ${JSON.stringify(value)}`;
-      this.#report({ code: "ERR_DOCKERFILE_DIRECTIVE", message, range });
+      this.#report({ code: "ERR_DOCKERFILE_DIRECTIVE", phase: "syntax", message, range });
+    }
+  }
+
+  #tryCheckOptions(value: string, range: Problem["range"]): void {
+    try {
+      readCheckOptions(value);
+    } catch (failure) {
+      if (!(failure instanceof CheckOptionsFailure)) throw failure;
+      const message = `failed to parse check options: ${failure.message}`;
+      this.#report({ code: "ERR_DOCKERFILE_DIRECTIVE", phase: "syntax", message, range });
     }
   }
 
@@ -267,11 +283,4 @@ class Parser {
     this.#errors.push(error);
     return error;
   }
-
-  #addNode(node: NodeContent, tokens: readonly Token[]): void {
-    const range = { start: tokens[0]!.range.start, end: tokens.at(-1)!.range.end };
-    this.#nodes.push({ ...node, tokens, range });
-  }
 }
-
-type NodeContent = Node extends infer N ? (N extends Node ? Omit<N, "tokens" | "range"> : never) : never;

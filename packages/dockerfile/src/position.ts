@@ -21,11 +21,44 @@ export interface PositionIndex {
 export function indexPositions(text: string): PositionIndex {
   const starts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  let line = 0; // of the question before, which most often is the answer again, or the line after it
+  const onLine = (offset: number): boolean =>
+    starts[line]! <= offset && (line + 1 === starts.length || offset < starts[line + 1]!);
   const position = (offset: number): Position => {
-    const line = lastAtOrBefore(starts, offset);
+    if (!onLine(offset) && !(++line < starts.length && onLine(offset))) line = lastAtOrBefore(starts, offset);
     return { offset, line: line + 1, column: offset - starts[line]! + 1 };
   };
-  return { position, range: (start, end) => ({ start: position(start), end: position(end) }) };
+  return { position, range: (start, end) => new SourceRange(position, start, end) };
+}
+
+/** Most ranges of a file are never asked for their lines, and there are many: they are worked out on demand. */
+class SourceRange implements Range {
+  readonly #position: PositionIndex["position"];
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(position: PositionIndex["position"], start: number, end: number) {
+    this.#position = position;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get start(): Position {
+    return this.#position(this.#start);
+  }
+
+  get end(): Position {
+    return this.#position(this.#end);
+  }
+
+  toJSON(): Range {
+    return { start: this.start, end: this.end };
+  }
+
+  /** What `console.log` shows in Node. */
+  [Symbol.for("nodejs.util.inspect.custom")](): Range {
+    return this.toJSON();
+  }
 }
 
 /** The index of the last number in `sorted` that is not above `value`; `sorted[0]` never is. */

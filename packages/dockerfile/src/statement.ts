@@ -1,8 +1,9 @@
 import { Complaint } from "./complaint.ts";
 import type { DockerfileErrorCode } from "./dockerfile-error.ts";
 import { splitFlags } from "./flags.ts";
+import type { LogicalLine } from "./lines.ts";
 import { type Operands, operandGrammars, splitOperands } from "./operands.ts";
-import type { Range } from "./position.ts";
+import type { PositionIndex, Range } from "./position.ts";
 import { isBlank, skipSpace, trimEnd } from "./space.ts";
 import type { Span } from "./span.ts";
 import type { EscapeCharacter, Flag, Heredoc, Statement, TokenKind, Word } from "./tree.ts";
@@ -37,33 +38,50 @@ export interface Draft {
   readonly rest: Range;
 }
 
-/** Cut `start…end` of a logical line into keyword, flags and operands. */
+/** The same for a line of a file. */
+export function surroundingsOf(
+  line: LogicalLine,
+  file: Pick<Statement, "escape" | "file" | "comments">,
+  positions: PositionIndex,
+): Surroundings {
+  const range = (start: number, end: number): Range => {
+    const from = line.sourceOffset(start);
+    return positions.range(from, end > start ? line.sourceOffset(end - 1) + 1 : from);
+  };
+  return { line: line.text, escape: file.escape, file: file.file, comments: file.comments, range };
+}
+
+/**
+ * Cut a logical line, from `from` on, into keyword, flags and operands.
+ *
+ * @param marks  Gets what every stretch of the line is, for those who want to know.
+ */
 export function draftStatement(
   around: Surroundings,
-  from: number,
-  to: number,
-  marks: Mark[],
-  inside: "file" | "ONBUILD",
+  marks?: Mark[],
+  from: number = 0,
+  inside: "file" | "ONBUILD" = "file",
 ): Draft {
   const { line } = around;
-  const start = skipSpace(line, from, to);
-  const end = trimEnd(line, start, to);
+  const start = skipSpace(line, from, line.length);
+  const end = trimEnd(line, start, line.length);
   let at = start;
   while (at < end && !isBlank(line.charCodeAt(at))) at++;
   const keyword = toWord({ text: line.slice(start, at), start, end: at }, around);
-  if (at > start) marks.push({ kind: "keyword", range: keyword.range });
+  if (at > start) marks?.push({ kind: "keyword", range: keyword.range });
   const name = keyword.text.toUpperCase();
 
   const split = splitFlags(line, at, end);
   const flags = split.flags.map((span) => toFlag(span, around));
-  for (const flag of flags) marks.push({ kind: "flag", range: flag.range });
+  if (marks !== undefined) for (const flag of flags) marks.push({ kind: "flag", range: flag.range });
 
   const nested = name === "ONBUILD" && inside === "file" && split.operands < end;
-  const inner = nested ? draftStatement(around, split.operands, end, marks, "ONBUILD") : undefined;
+  const inner = nested ? draftStatement(around, marks, split.operands, "ONBUILD") : undefined;
   const grammar = (Object.hasOwn(operandGrammars, name) ? operandGrammars[name] : undefined) ?? "text";
   const operands = splitOperands(grammar, line, split.operands, end, around.escape);
   const words = operands.spans.map((span) => toWord(span, around));
-  if (inner === undefined) for (const word of words) marks.push({ kind: "operand", range: word.range });
+  if (inner === undefined && marks !== undefined)
+    for (const word of words) marks.push({ kind: "operand", range: word.range });
 
   const statement: Statement = {
     keyword,

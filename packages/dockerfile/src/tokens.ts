@@ -1,26 +1,19 @@
-import type { LogicalLine, Piece } from "./lines.ts";
+import { type LogicalLine, type PhysicalLine, type Piece, readLine, readLogicalLine } from "./lines.ts";
+import type { TokenReader } from "./nodes.ts";
 import type { PositionIndex } from "./position.ts";
 import { skipSpace } from "./space.ts";
-import type { Mark } from "./statement.ts";
-import type { Token, TokenKind } from "./tree.ts";
+import { draftStatement, type Mark, surroundingsOf } from "./statement.ts";
+import type { EscapeCharacter, Node, Statement, Token, TokenKind } from "./tree.ts";
 
-/** Cuts a file into tokens that leave nothing out. */
-export interface Tokenizer {
-  token(kind: TokenKind, start: number, end: number): Token;
-  /** A line that is white space, a comment or a directive. */
-  plainLine(kind: "comment" | "directive" | "space", start: number, end: number, next: number): Token[];
-  /** The lines of a statement; `marks` are sorted and do not overlap. */
-  statement(line: LogicalLine, marks: readonly Mark[]): Token[];
-}
-
-export function createTokenizer(text: string, positions: PositionIndex): Tokenizer {
+/** Cuts the nodes of a file into tokens that leave nothing out. */
+export function createTokenReader(text: string, escaper: () => EscapeCharacter, positions: PositionIndex): TokenReader {
   const token = (kind: TokenKind, start: number, end: number): Token => ({
     kind,
     text: text.slice(start, end),
     range: positions.range(start, end),
   });
 
-  const plainLine = (kind: "comment" | "directive" | "space", start: number, end: number, next: number): Token[] => {
+  const plainLine = (kind: "comment" | "directive" | "space", { start, end, next }: PhysicalLine): Token[] => {
     const first = kind === "space" ? end : skipSpace(text, start, end);
     const tokens: Token[] = [];
     if (first > start) tokens.push(token("space", start, first));
@@ -41,7 +34,8 @@ export function createTokenizer(text: string, positions: PositionIndex): Tokeniz
     }
   };
 
-  const statement = (line: LogicalLine, marks: readonly Mark[]): Token[] => {
+  /** The lines of a statement; `marks` are sorted and do not overlap. */
+  const logicalLine = (line: LogicalLine, marks: readonly Mark[]): Token[] => {
     const tokens: Token[] = [];
     let next = 0; // the first mark that does not end before the piece
     const textPiece = (piece: Piece): void => {
@@ -64,11 +58,39 @@ export function createTokenizer(text: string, positions: PositionIndex): Tokeniz
       else if (piece.kind === "comment" || piece.kind === "blank") {
         let end = piece.end;
         while (end > piece.start && /[\r\n]/.test(text[end - 1]!)) end--;
-        tokens.push(...plainLine(piece.kind === "comment" ? "comment" : "space", piece.start, end, piece.end));
+        const kind = piece.kind === "comment" ? "comment" : "space";
+        for (const one of plainLine(kind, { start: piece.start, end, next: piece.end })) tokens.push(one);
       } else if (piece.end > piece.start) tokens.push(token(piece.kind, piece.start, piece.end));
     }
     return tokens;
   };
 
-  return { token, plainLine, statement };
+  const statement = (start: number, end: number, { heredocs, file }: Statement): Token[] => {
+    const line = readLogicalLine(text, start, escaper());
+    const marks: Mark[] = [];
+    draftStatement(surroundingsOf(line, { escape: escaper(), file, comments: [] }, positions), marks);
+    const tokens = logicalLine(line, marks);
+    for (const [index, { range }] of heredocs.entries()) {
+      const [from, to] = [range.start.offset, range.end.offset];
+      const next = heredocs[index + 1]?.range.start.offset ?? end;
+      if (to > from) tokens.push(token("heredoc", from, to));
+      if (next > to) tokens.push(token("heredocEnd", to, next));
+    }
+    return tokens;
+  };
+
+  return (node: Node): Token[] => {
+    const [start, end] = [node.range.start.offset, node.range.end.offset];
+    switch (node.kind) {
+      case "instruction":
+        return statement(start, end, node.instruction);
+      case "invalid":
+        return statement(start, end, node.statement);
+      case "blank":
+        if (start === 0 && text.startsWith("\ufeff")) return [token("byteOrderMark", start, end)];
+        return plainLine("space", readLine(text, start));
+      default:
+        return plainLine(node.kind, readLine(text, start));
+    }
+  };
 }

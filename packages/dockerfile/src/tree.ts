@@ -64,7 +64,7 @@ export interface Statement {
   /** `exec` when the operands are a JSON array of strings. */
   readonly form: "shell" | "exec";
   readonly heredocs: readonly Heredoc[];
-  /** The lines of the comment block right above, without `#`. */
+  /** The comment lines between the instruction before and this one, without `#`, from the last empty one on. */
   readonly comments: readonly string[];
   /** The instruction with its continuation lines joined, without heredoc contents. */
   readonly source: string;
@@ -74,6 +74,7 @@ export interface Statement {
 }
 
 interface NodeBase {
+  /** Cut when they are asked for the first time. */
   readonly tokens: readonly Token[];
   readonly range: Range;
 }

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { check } from "../src/check/index.ts";
 import { findHeredocs, parseHeredocWord } from "../src/heredoc.ts";
 import {
   type CopyInstruction,
@@ -50,6 +51,16 @@ interface Verdict {
     | null;
   metaArgs?: { data: { Args: { Key: string; Value: string | null }[] } }[];
   syntax?: [string, string];
+  lint?: LintWarning[];
+  lintBuildError?: string;
+  lintUnavailable?: boolean;
+}
+
+interface LintWarning {
+  Rule: string;
+  Msg: string;
+  URL?: string;
+  Line: number;
 }
 
 function checkFile(source: string, verdict: Verdict): Dockerfile {
@@ -141,6 +152,14 @@ function checkStages(file: Dockerfile, verdict: Verdict): void {
   }
   if (verdict.metaArgs === undefined) return;
   expect(found.globalArgs.map(goFields)).toMatchObject(verdict.metaArgs.map(({ data }) => data));
+}
+
+/** Rule, words, address and line of every finding, in BuildKit's order; and whether it could go on to the end. */
+function checkLint(source: string, warnings: LintWarning[], stops: boolean): void {
+  const report = check(parse(source));
+  const found = report.warnings.map(({ rule, detail, url, range }) => [rule, detail, url, range.start.line]);
+  expect(found).toEqual(warnings.map(({ Rule, Msg, URL, Line }) => [Rule, Msg, URL, Line]));
+  expect(report.error !== undefined, report.error?.message).toBe(stops);
 }
 
 type AnyInstruction = ReturnType<typeof stages>["stages"][number]["instructions"][number];
@@ -259,6 +278,28 @@ describe.skipIf(!present)(
   },
 );
 
+describe.skipIf(!present)("lint vectors of BuildKit", () => {
+  const { rules } = present ? json("lint/rules.json") : { rules: [] };
+  for (const { rule, examples } of rules) {
+    for (const [index, it] of examples.entries())
+      test(`${rule}, example ${index}: ${it.kind}`, () =>
+        checkLint(it.dockerfile, it.warnings, (it.buildError ?? it.parseError) !== null));
+  }
+  const folders = present
+    ? [
+        "testfile-line",
+        "heredoc",
+        ...["testfiles", "testfiles-negative"].flatMap((one) => list(`parser/${one}`).map((name) => `${one}/${name}`)),
+      ]
+    : [];
+  for (const folder of folders)
+    test(folder, () => {
+      const verdict: Verdict = json(`parser/${folder}/buildkit.json`);
+      const stops = verdict.parseError ?? verdict.instructionError ?? verdict.lintBuildError;
+      checkLint(text(`parser/${folder}/Dockerfile`), verdict.lint ?? [], stops !== undefined);
+    });
+});
+
 describe.skipIf(!present)("Dockerfiles inside BuildKit's tests", () => {
   const lines = present ? text("inline/cases.jsonl").trim().split("\n") : [];
   for (const [index, line] of lines.entries()) {
@@ -266,6 +307,8 @@ describe.skipIf(!present)("Dockerfiles inside BuildKit's tests", () => {
     test(`${index}: ${row.test}, line ${row.line}`, () => {
       const file = checkFile(row.dockerfile, row.buildkit);
       const syntax = file.nodes.find((node) => node.kind === "directive" && node.name === "syntax");
+      const { lint = [], lintBuildError, instructionError, lintUnavailable }: Verdict = row.buildkit;
+      if (!lintUnavailable) checkLint(row.dockerfile, lint, (lintBuildError ?? instructionError) !== undefined);
       if (row.buildkit.syntax !== undefined) expect(syntax).toMatchObject({ value: row.buildkit.syntax[1] });
     });
   }

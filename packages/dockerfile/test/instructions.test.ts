@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { findStage, parse, parseCheckOptions, parseInstruction, type RunInstruction, stages } from "../src/index.ts";
+import { findStage, parse, parseInstruction, type RunInstruction, stages } from "../src/index.ts";
 
 const word = (text: string): unknown => expect.objectContaining({ text });
 
@@ -172,6 +172,9 @@ describe("stages", () => {
   });
 });
 
-test("check directive", () => {
-  expect(parseCheckOptions("skip=A, B;error=true;what=1")).toEqual({ skip: ["A", "B"], experimental: [], error: true });
+test("a check directive that means nothing is a mistake", () => {
+  const { errors } = parse("# check=skip=A;what=1\nFROM a\n");
+  expect(errors.map(({ message, phase }) => [message, phase])).toEqual([
+    ['failed to parse check options: invalid check option "what"', "syntax"],
+  ]);
 });

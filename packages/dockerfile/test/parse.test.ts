@@ -83,9 +83,9 @@ test("an edited token prints back, and nothing else changes", () => {
   expect(print({ nodes })).toBe(text.replace("old", "new@sha256:1"));
 });
 
-test("comments above an instruction are its own; a blank line parts them", () => {
-  const file = parse("# far\n\n# near\n#  x is what it is\nARG x\nFROM a\n");
-  expect(file.instructions[0]!.comments).toEqual(["near", "x is what it is"]);
+test("comments above an instruction are its own; an empty one parts them, a blank line does not", () => {
+  const file = parse("# far\n#\n# near\n\n#  x is what it is\nARG x\nFROM a\n");
+  expect(file.instructions.map(({ comments }) => comments)).toEqual([["near", "x is what it is"], []]);
   expect(file.instructions[0]).toMatchObject({ args: [{ description: "is what it is" }] });
 });
 

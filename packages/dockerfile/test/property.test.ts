@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Dockerfile text
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { check, renderCheck, renderCheckError } from "../src/check/index.ts";
+import { applyFixes, fix, fixText } from "../src/fix/index.ts";
 import {
   createIgnoreMatcher,
   type Dockerfile,
@@ -11,6 +13,7 @@ import {
   parseIgnore,
   print,
   renderError,
+  scopes,
   stages,
 } from "../src/index.ts";
 
@@ -147,6 +150,63 @@ test("nothing but DockerfileError is thrown, whatever is done with any text", ()
   );
 });
 
+test("checks and scopes of any text end, and name places in it", () => {
+  fc.assert(
+    fc.property(text, (source) => {
+      const file = parse(source);
+      const report = check(file, { ignore: ["a", "!b"], args: { x: "1" } });
+      for (const { range } of report.warnings) {
+        expect(range.start.offset).toBeLessThanOrEqual(range.end.offset);
+        expect(range.end.offset).toBeLessThanOrEqual(source.length);
+      }
+      renderCheck(report, file);
+      renderCheckError(report, file);
+      const at = scopes(file);
+      for (const instruction of file.instructions) at.variable(instruction, "x");
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+// Sound files made of lines that fixes look for.
+const line = fc.constantFrom(
+  "FROM a as b",
+  "from a",
+  "WORKDIR /w",
+  "USER x",
+  "COPY . .",
+  "COPY . /app",
+  "copy --from=b / /",
+  "ARG SHA",
+  "ARG TOKEN=1",
+  "ENV a b 'c d'",
+  "ENV A=1 KEY=2",
+  "RUN make",
+  "RUN npm ci && npm run build \\\n && echo $SHA",
+  "RUN npm ci",
+  "RUN apt-get update \\\n\n # why\n && apt-get install x",
+  "RUN apk add --no-cache x && rm -rf /var/cache/apk/*",
+  "RUN echo $TOKEN ${KEY}",
+  "RUN chown -R a:b /app",
+  "RUN <<E\necho $SHA\nE",
+  "CMD a 'b c'",
+  "# note",
+  "",
+);
+test("fixed files are sound, and nothing is left to fix", () => {
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 15 }), (lines) => {
+      const source = `FROM scratch\n${lines.join("\n")}\n`;
+      const file = parse(source);
+      expect(file.errors).toEqual([]);
+      expect(parse(applyFixes(file, fix(file)).text).errors).toEqual([]);
+      const fixed = fixText(source);
+      expect(fix(parse(fixed))).toEqual([]);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 function onlyOurs(act: () => unknown): void {
   try {
     act();
@@ -194,5 +254,7 @@ for (const [name, source] of [
     expect(print(file) === source).toBe(true);
     for (const instruction of file.instructions) onlyOurs(() => expandInstruction(instruction, { a: "x" }));
     for (const error of file.errors.slice(0, 2)) renderError(error, source);
+    check(file);
+    fix(file);
   });
 }

@@ -89,7 +89,7 @@ export function readInstruction(draft: Draft): Instruction {
   const { mistake, surroundings, statement } = draft;
   if (mistake !== undefined) {
     const range = surroundings.range(mistake.span.start, mistake.span.end);
-    throw new Complaint({ code: mistake.code, message: mistake.message, range });
+    throw new Complaint({ code: mistake.code, phase: "syntax", message: mistake.message, range });
   }
   if (!isInstructionName(draft.name)) {
     const closest = (): string | undefined => suggest(statement.keyword.text, instructionNames);
