@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { ContainerRecord } from "./container-record.ts";
 import { EngineError } from "./engine-error.ts";
+import { keepReserve } from "./reserve.ts";
 
 /**
  * Open the state database of `root`, making both when missing. Any number of processes share it.
@@ -13,6 +14,7 @@ export function openDatabase(root: string): DatabaseSync {
   try {
     mkdirSync(root, { recursive: true, mode: 0o710 });
     mkdirSync(join(root, "containers"), { recursive: true, mode: 0o700 });
+    keepReserve(root);
     return prepareDatabase(new DatabaseSync(join(root, "ctr.db")));
   } catch (cause) {
     throw new EngineError(

@@ -27,6 +27,9 @@ export interface ImageSummary extends FilteredImage {
   readonly containers: number;
 }
 
+/** Configs that are open at the same time. */
+const readAtOnce = 64;
+
 const filterNames = ["dangling", "label", "before", "since", "until", "reference"];
 
 /**
@@ -36,7 +39,12 @@ const filterNames = ["dangling", "label", "before", "since", "until", "reference
  */
 export async function listImages(context: Context, o: { readonly filters?: Filters } = {}): Promise<ImageSummary[]> {
   const made = containersByImage(context);
-  const all = await Promise.all(context.store.list().map((image) => summarize(context, image, made)));
+  const images = context.store.list();
+  const all: ImageSummary[] = [];
+  while (all.length < images.length) {
+    const some = images.slice(all.length, all.length + readAtOnce);
+    all.push(...(await Promise.all(some.map((image) => summarize(context, image, made)))));
+  }
   const createdOf = (name: string): number => {
     const { target } = context.store.find(name);
     return timeOf(all.find(({ image }) => image.target.digest === target.digest) ?? { created: undefined });

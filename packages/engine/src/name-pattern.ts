@@ -1,5 +1,5 @@
 // The pattern language of Go's path.Match, which Docker's `reference=` filter speaks: `*` is any characters and `?`
-// one, neither a slash; `[a-c]` and `[^a-c]` are classes; a backslash takes a meaning away.
+// one, but no slash; `[a-c]` and `[^a-c]` are classes; a backslash takes a meaning away.
 // @see https://pkg.go.dev/path#Match
 
 type Token =
@@ -35,17 +35,24 @@ export function parseNamePattern(text: string): NamePattern | undefined {
 function parseClass(characters: readonly string[], start: number): { token: Token; end: number } | undefined {
   const negated = characters[start] === "^";
   const ranges: [string, string][] = [];
-  for (let at = start + (negated ? 1 : 0); at < characters.length; at++) {
-    if (characters[at] === "]" && ranges.length > 0) return { token: { is: "class", negated, ranges }, end: at };
-    const low = characters[at] === "\\" ? characters[++at] : characters[at];
-    if (low === undefined || low === "]" || low === "-") return undefined;
-    const isRange = characters[at + 1] === "-";
-    if (isRange) at += 2;
-    const high = !isRange ? low : characters[at] === "\\" ? characters[++at] : characters[at];
-    if (high === undefined || high === "]") return undefined;
-    ranges.push([low, high]);
+  let at = start + (negated ? 1 : 0);
+  while (characters[at] !== "]" || ranges.length === 0) {
+    const low = member(characters, at);
+    if (low === undefined) return undefined;
+    const high = characters[low.next] === "-" ? member(characters, low.next + 1) : low;
+    if (high === undefined) return undefined;
+    ranges.push([low.character, high.character]);
+    at = high.next;
   }
-  return undefined;
+  return { token: { is: "class", negated, ranges }, end: at };
+}
+
+/** A character of a class; one with a meaning there needs a backslash. */
+function member(characters: readonly string[], at: number): { character: string; next: number } | undefined {
+  const isEscaped = characters[at] === "\\";
+  const character = characters[isEscaped ? at + 1 : at];
+  if (character === undefined || (!isEscaped && (character === "]" || character === "-"))) return undefined;
+  return { character, next: at + (isEscaped ? 2 : 1) };
 }
 
 /** Whether all of `name` fits. Takes at most the product of both lengths. */
@@ -67,7 +74,6 @@ export function matchesName(pattern: NamePattern, name: string): boolean {
 
 function fits(token: Exclude<Token, { is: "star" }>, character: string): boolean {
   if (token.is === "one") return token.character === character;
-  if (character === "/") return false;
-  if (token.is === "any") return true;
+  if (token.is === "any") return character !== "/";
   return token.ranges.some(([low, high]) => low <= character && character <= high) !== token.negated;
 }

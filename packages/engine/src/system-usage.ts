@@ -49,9 +49,9 @@ export async function systemUsage(context: Context): Promise<SystemUsage> {
   const usage = context.store.diskUsage();
   const ofImage = new Map(usage.images.map((one) => [one.image.target.digest, one]));
   const images = summaries.map((summary) => ({ ...summary, ...bytesOf(ofImage.get(summary.image.target.digest)) }));
-  const records = context.table.all();
-  const measured = records.map(async (record) => ({ record, bytes: await measureContainer(context, record.id) }));
-  const containers = await Promise.all(measured);
+  const containers: { readonly record: ContainerRecord; readonly bytes: number }[] = [];
+  for (const record of context.table.all())
+    containers.push({ record, bytes: await measureContainer(context, record.id) });
   const cached = usage.items.filter(isCached);
   const held = cached.filter((item) => item.holders.includes(`${cachePrefix}${item.id}`));
   const inUse = new Set(images.filter((image) => image.containers > 0).map(({ image }) => image.target.digest));

@@ -9,9 +9,15 @@ export class Follower implements AsyncIterable<Uint8Array> {
   #hasLeft = false;
   #wake: () => void = () => {};
 
-  /** True when the stream itself failed: whatever was made of it is worth nothing, and nobody's fault here. */
-  get wasCutOff(): boolean {
-    return this.#end?.error !== undefined;
+  /** @param signal  Ends the wait for a stream that nobody reads any more. */
+  constructor(signal: AbortSignal) {
+    signal.addEventListener("abort", () => this.#finish({ error: signal.reason }), { once: true });
+  }
+
+  /** Whether the stream itself failed, once that is known: whatever was made of it is worth nothing then. */
+  async wasCutOff(): Promise<boolean> {
+    while (this.#end === undefined) await this.#change();
+    return this.#end.error !== undefined;
   }
 
   /** Pass `chunks` on, and follow them. Waits for whichever reader is slower; one that leaves is not waited for. */
@@ -28,9 +34,13 @@ export class Follower implements AsyncIterable<Uint8Array> {
       end = { error };
       throw error;
     } finally {
-      this.#end = end;
-      this.#wake();
+      this.#finish(end);
     }
+  }
+
+  #finish(end: { readonly error?: unknown }): void {
+    this.#end ??= end;
+    this.#wake();
   }
 
   #push(chunk: Uint8Array): void {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { AddLayerOptions } from "@ctr/image-store";
 import { perform } from "@ctr/kernel";
-import { applyLayer, matchLowers } from "@ctr/layers";
+import { applyLayer, LayerError, matchLowers } from "@ctr/layers";
 import { chainIds, type Digest, type ImageConfig, type Manifest } from "@ctr/oci";
 import { lowerDirectories } from "@ctr/overlayfs";
 import type { Context } from "./context.ts";
@@ -80,7 +80,7 @@ export class Unpacking {
     const waiting = [...this.#waiting].find((layer) => layer.digest === digest);
     if (waiting === undefined || this.#free === 0) return chunks;
     this.#free--;
-    const follower = new Follower();
+    const follower = new Follower(this.#signal);
     this.#waiting.delete(waiting);
     waiting.give(follower);
     return follower.follow(chunks);
@@ -139,8 +139,8 @@ export class Unpacking {
         const archive = source === "store" ? this.#context.store.readBlobStream(digest) : source;
         return (await applyLayer({ archive, directory, expectedDiffId, signal: this.#signal })).passed;
       } catch (error) {
-        // The blob is fetched again, from another mirror for instance.
-        if (source === "store" || !source.wasCutOff) throw error;
+        // Bytes that turn out to be wrong are fetched again, from another mirror for instance.
+        if (source === "store" || !(await source.wasCutOff())) throw naming(digest, error);
         empty(directory);
       } finally {
         this.#giveTurn();
@@ -165,6 +165,12 @@ export class Unpacking {
     if (next === undefined) this.#free++;
     else next();
   }
+}
+
+/** An error of an archive says what is wrong in it, not which it is. */
+function naming(digest: Digest, error: unknown): unknown {
+  if (!(error instanceof LayerError)) return error;
+  return new LayerError({ code: error.code, message: `layer ${digest}: ${error.message}`, cause: error });
 }
 
 function empty(directory: string): void {
