@@ -21,6 +21,9 @@ const mechanisms = [
   page("Capabilities", "/mechanisms/capabilities"),
   page("Seccomp", "/mechanisms/seccomp"),
   page("Layers", "/mechanisms/layers"),
+  page("Image store", "/mechanisms/image-store"),
+  page("Registries", "/mechanisms/registries"),
+  page("Reuse", "/mechanisms/reuse"),
   page("Network", "/mechanisms/network"),
 ];
 
@@ -30,6 +33,7 @@ const decisions = [
   page("3 · A monitor per container", "/decisions/0003-a-monitor-per-container"),
   page("4 · The new mount API only", "/decisions/0004-new-mount-api-only"),
   page("5 · nftables only", "/decisions/0005-nftables-only"),
+  page("6 · Batches, not worker threads", "/decisions/0006-batches-not-worker-threads"),
 ];
 
 export default defineConfig({
