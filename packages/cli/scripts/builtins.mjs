@@ -7,15 +7,12 @@ const heavy = new Set(["node:child_process", "node:crypto", "node:fs/promises", 
 
 const identifier = /^[A-Za-z_$][\w$]*$/;
 
-/** An esbuild plugin: Node's own modules as modules of the bundle. `require` of CommonJS packages stays as it is. */
+/** A plugin of the bundler: Node's own modules as modules of the bundle. `require` of CommonJS packages stays as it is. */
 export const builtins = {
   name: "builtins",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
-      kind === "import-statement" ? { path, namespace: "builtin" } : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({ contents: moduleText(path) }));
-  },
+  resolveId: (id, _importer, { kind }) =>
+    id.startsWith("node:") && kind === "import-statement" ? `\0${id}` : undefined,
+  load: (id) => (id.startsWith("\0node:") ? moduleText(id.slice(1)) : undefined),
 };
 
 function moduleText(path) {

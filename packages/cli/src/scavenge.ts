@@ -9,8 +9,11 @@ const interval = 20;
  * that nobody has any more, so a stream of any length would cost that much on top of what it needs.
  */
 export async function scavenging<T>(work: () => Promise<T>): Promise<T> {
-  const collect = minorCollector();
-  const timer = setInterval(() => collect({ type: "minor" }), interval);
+  let collect: ReturnType<typeof minorCollector> | undefined;
+  const timer = setInterval(() => {
+    collect ??= minorCollector(); // what is over before has nothing to collect
+    collect({ type: "minor" });
+  }, interval);
   try {
     return await work();
   } finally {

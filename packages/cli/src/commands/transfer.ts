@@ -1,6 +1,7 @@
 import type { Platform } from "@ctr/oci";
 import type { Command } from "commander";
 import { readPlatform } from "../platform-flag.ts";
+import { scavenging } from "../scavenge.ts";
 import { withEngine } from "../session.ts";
 import { untilSignal } from "../until-signal.ts";
 
@@ -22,7 +23,9 @@ export function registerTransfer(parent: Command): void {
       withEngine(command, async (engine) => {
         const { pullAllTags, pullImage } = await import("../transfer.ts");
         const pull = flags.allTags ? pullAllTags : pullImage;
-        await untilSignal((signal) => pull(engine, name, { ...flags, quiet: flags.quiet ?? false, signal }));
+        await untilSignal((signal) =>
+          scavenging(() => pull(engine, name, { ...flags, quiet: flags.quiet ?? false, signal })),
+        );
       }),
     );
   parent
@@ -35,7 +38,9 @@ export function registerTransfer(parent: Command): void {
       withEngine(command, async (engine) => {
         const { pushAllTags, pushImage } = await import("../transfer.ts");
         const push = flags.allTags ? pushAllTags : pushImage;
-        await untilSignal((signal) => push(engine, name, { ...flags, quiet: flags.quiet ?? false, signal }));
+        await untilSignal((signal) =>
+          scavenging(() => push(engine, name, { ...flags, quiet: flags.quiet ?? false, signal })),
+        );
       }),
     );
 }
