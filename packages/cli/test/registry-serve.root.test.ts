@@ -104,7 +104,7 @@ describe.skipIf(notRoot)("ctr registry serve (needs root)", () => {
   test("it is a mirror of Docker Hub for who says so, and falls away without harm", async () => {
     const there = another();
     await there.say("images");
-    const mirror = await serve(here.root);
+    await using mirror = await serve(here.root);
     const use = (mirrors: readonly string[]): void =>
       writeFileSync(join(there.root, "registries.json"), JSON.stringify({ "docker.io": { mirrors } }));
     use([`http://${mirror.host}`]);
@@ -115,7 +115,6 @@ describe.skipIf(notRoot)("ctr registry serve (needs root)", () => {
     use([`http://127.0.0.1:9`, `http://${mirror.host}/docker.io`]);
     await there.say("pull", "-q", "busybox");
     expect(mirror.log()).toMatch(/GET \/v2\/docker\.io\/library\/busybox\/manifests\/latest 200/);
-    await mirror.stop();
   });
 
   test("a directory takes pushes and keeps them, unless it is read-only", async () => {
@@ -133,7 +132,7 @@ describe.skipIf(notRoot)("ctr registry serve (needs root)", () => {
   });
 
   test("a cache fetches once, and serves on when the registry behind it is gone", async () => {
-    const behind = await serve(here.root);
+    await using behind = await serve(here.root);
     await using cache = await serve(another().root, join(directory, "cache"), "--proxy", `http://${behind.host}`);
     await another().say("pull", "-q", `${cache.host}/library/busybox`);
     const asked = behind.log().split("\n").length;

@@ -22,6 +22,8 @@ const reasons: Readonly<Record<Errno, RegExp>> = {
   ENOMEM: new RegExp(`ENOMEM|[Cc]annot allocate memory|${elsewhere}`),
 };
 
+const errnos = Object.keys(reasons) as Errno[];
+
 describe.skipIf(cannotTrace)("system calls that fail (needs root)", { timeout: 7_200_000 }, () => {
   let world: World;
   let tracer: Tracer;
@@ -32,13 +34,13 @@ describe.skipIf(cannotTrace)("system calls that fail (needs root)", { timeout: 7
   afterAll(() => world[Symbol.asyncDispose]());
 
   for (const scenario of scenarios)
-    for (const errno of Object.keys(reasons) as Errno[])
+    for (const [index, errno] of errnos.entries())
       test(`${scenario.name}: ${errno}`, async () => {
         await world.begin(scenario.begins);
         const { status, calls } = await tracer.run(world.root, scenario.args(world), { kind: "count", reads: true });
         expect(status).toBe(0);
         const broken: string[] = [];
-        const points = spread(calls, sample);
+        const points = spread(calls, sample, index / errnos.length);
         for (const at of points)
           await afterFault(scenario, errno, at).catch((error: unknown) => broken.push((error as Error).message));
         expect(broken).toEqual([]);

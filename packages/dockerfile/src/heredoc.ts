@@ -31,6 +31,7 @@ export function parseHeredocWord(text: string): HeredocWord | undefined {
   if (stripTabs) at++;
   while (at < text.length && isSpace(text.charCodeAt(at))) at++;
   const rest = text.slice(at);
+  if (/^\w+$/.test(rest)) return { name: rest, expand: true, stripTabs, fileDescriptor };
   const [name, ...more] = lex(rest, unset, word).words;
   if (name === undefined || more.length > 0) return undefined;
   // Quotes that went away were quoting; those that stayed were escaped.

@@ -96,9 +96,9 @@ const rows: Record<string, Row[]> = {
       why: "an instruction before FROM",
       text: "MAINTAINER x\nFROM a",
       is: ["1 MaintainerDeprecated"],
-      error: "before the first FROM",
+      error: "no build stage in current context",
     },
-    { why: "ARG alone", text: "ARG a", error: "no FROM" },
+    { why: "ARG alone", text: "ARG a", error: "contains no stages to build" },
     { why: "nothing", text: "", error: "no instructions" },
     {
       why: "a base that is no image's name",
@@ -114,7 +114,12 @@ const rows: Record<string, Row[]> = {
       error: "invalid containerPort: 99999",
     },
     { why: "a protocol that is none", text: "FROM a\nEXPOSE 80/icmp", error: "invalid proto: icmp" },
-    { why: "a substitution that is none", text: "FROM a\nUSER ${x", error: "missing '}'" },
+    {
+      why: "a substitution that is none",
+      text: "FROM a\nUSER $w${x",
+      is: ["2 UndefinedVar: '$w'"],
+      error: "missing '}'",
+    },
     { why: "a mode that is none", text: "FROM a\nCOPY --chmod=8 a b", error: "invalid chmod parameter: '8'" },
     {
       why: "stages that copy from each other",

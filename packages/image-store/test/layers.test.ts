@@ -198,3 +198,14 @@ test("by default layers lie as in Docker's overlay2", async () => {
   await store.prune();
   expect(filesOf(root)).toMatchObject({ layers: [], links: [] });
 });
+
+test("when somebody else was first with the lowest of three layers, all that lie upon it name theirs", async () => {
+  const root = temporaryDirectory();
+  const [first, second] = [temporaryStore(root), temporaryStore(root)];
+  const nothing = async (): Promise<void> => {};
+  const overtake = async (): Promise<void> => void (await second.addLayers(chainOf({ name: "a", fill: nothing })));
+  const layers = chainOf({ name: "a", fill: overtake }, { name: "b", fill: nothing }, { name: "c", fill: nothing });
+  await first.addLayers(layers);
+  expect(await Array.fromAsync(first.check({ quick: true }))).toEqual([]);
+  expect(filesOf(root).layers).toHaveLength(3);
+});

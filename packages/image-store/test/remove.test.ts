@@ -134,3 +134,27 @@ test("a blob that is leased stays until the handle is closed, one that is not is
   expect(filesOf(store.root).blobs).toEqual([kept.digest]);
   expect(store.findBlob(gone.digest)).toBeUndefined();
 });
+
+test("where a registry has an image is a name to find it by; to remove it takes only that name away", async () => {
+  const store = temporaryStore();
+  const { target } = await makeImage(store, { layers: ["a"] });
+  await store.addImage({ target, names: ["ghcr.io/a/b:1"] });
+  const reference = `ghcr.io/c/d@${target.digest}`;
+  store.addRepoDigest({ target: target.digest, reference });
+  store.addRepoDigest({ target: target.digest, reference });
+  store.addRepoDigest({ target: digestOf("nobody"), reference: `x@${digestOf("nobody")}` });
+  expect(store.find(reference).repoDigests).toEqual([reference]);
+  expect((await store.remove({ image: reference })).untagged).toEqual([reference]);
+  expect(store.list()[0]).toMatchObject({ names: ["ghcr.io/a/b:1"], repoDigests: [] });
+  store.addRepoDigest({ target: target.digest, reference });
+  expect((await store.remove({ image: "ghcr.io/a/b:1" })).deleted).toHaveLength(2);
+  await makeImage(store, { layers: ["a"] });
+  expect((await store.addImage({ target, names: [] })).repoDigests).toEqual([]);
+});
+
+test("an image that only a digest names is dangling, as with Docker", async () => {
+  const store = temporaryStore();
+  const { target } = await makeImage(store, { layers: ["a"] });
+  await store.addImage({ target, names: [`a@${target.digest}`] });
+  expect((await store.prune()).untagged).toEqual([`docker.io/library/a@${target.digest}`]);
+});

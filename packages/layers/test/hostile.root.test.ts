@@ -12,7 +12,7 @@ test("the corpus has at least 120 archives, each with a name of its own", () => 
   expect(new Set(names).size).toBe(names.length);
 });
 
-describe.skipIf(!isRoot)("as root", () => {
+describe.skipIf(!isRoot)("as root", { timeout: 300_000 }, () => {
   test("each archive is refused or becomes the safe tree; the canary stays, memory is bounded", () => {
     const { refused, taken, failures, peakBytes } = JSON.parse(
       runConfined(join(import.meta.dirname, "hostile-runner.ts")),

@@ -127,6 +127,11 @@ function checkContinuations(file: Dockerfile, linter: Linter): void {
 
 function stopOf(error: DockerfileError): CheckStop {
   const hint = error.suggestion === undefined ? "" : ` (did you mean ${error.suggestion.replace(/^--/, "")}?)`;
+  if (error.code === "ERR_DOCKERFILE_NO_STAGE") {
+    const atEnd = error.range.start.offset === error.range.end.offset; // nothing but ARGs
+    const message = atEnd ? "dockerfile contains no stages to build" : "no build stage in current context";
+    return new CheckStop(message, atEnd ? undefined : error.range);
+  }
   const prefix = error.phase === "syntax" ? "" : `dockerfile parse error on line ${error.line}: `;
   return new CheckStop(`${prefix}${error.message}${hint}`, error.range);
 }

@@ -1,5 +1,5 @@
 import { isDockerfileError } from "../dockerfile-error.ts";
-import { type Expansion, expandWord } from "../expand.ts";
+import { type Expansion, expandWord, VariableLog } from "../expand.ts";
 import type { FromInstruction } from "../instructions/from.ts";
 import type { Stage } from "../stages.ts";
 import { closest } from "../suggest.ts";
@@ -34,25 +34,21 @@ export function checkFrom(stage: Stage, subject: Subject, before: ReadonlyMap<st
   return newStage(stage, base.value, platform, before.get(base.value));
 }
 
-function expand(word: Word, from: FromInstruction, subject: Subject): Expansion<string> {
-  const { args, declared } = subject;
-  const result = attempt(word, from, subject);
-  for (const name of result.missing) {
-    const known = [...declared, ...args.keys()];
-    if (known.includes(name)) continue;
-    const meant = closest(name, known);
-    const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
-    subject.linter.report("UndefinedArgInFrom", from, `FROM argument '${name}' is not declared${hint}`);
-  }
-  return result;
-}
-
-function attempt(word: Word, from: FromInstruction, { args }: Subject): Expansion<string> {
+function expand(word: Word, from: FromInstruction, { args, declared, linter }: Subject): Expansion<string> {
+  const log = new VariableLog((name) => args.get(name));
   try {
-    return expandWord(word, (name) => args.get(name), from);
+    return log.expansion(log.lex(word, {}, from).value);
   } catch (error) {
     if (!isDockerfileError(error)) throw error;
     throw new CheckStop(error.message, from.range);
+  } finally {
+    for (const name of log.expansion(undefined).missing) {
+      const known = [...declared, ...args.keys()];
+      if (known.includes(name)) continue;
+      const meant = closest(name, known);
+      const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
+      linter.report("UndefinedArgInFrom", from, `FROM argument '${name}' is not declared${hint}`);
+    }
   }
 }
 

@@ -88,18 +88,21 @@ class StageWalker {
     const log = new VariableLog((name) => env.get(name));
     try {
       // Whatever `# escape=` says, that of a heredoc is the shell's.
-      const { value } = log.lex(word, options, { file: it.file, escape: options.plainQuotes ? "\\" : it.escape });
-      for (const name of log.expansion(value).missing) {
-        if (declared.has(name) || scannerArguments.includes(name)) continue;
-        const meant = closest(name, [...env.keys()]);
-        const hint = meant === undefined ? "" : ` (did you mean $${meant}?)`;
-        this.#subject.linter.report("UndefinedVar", it, `Usage of undefined variable '$${name}'${hint}`);
-      }
-      return value;
+      return log.lex(word, options, { file: it.file, escape: options.plainQuotes ? "\\" : it.escape }).value;
     } catch (error) {
       if (!isDockerfileError(error)) throw error;
       throw new CheckStop(error.message, it.range);
+    } finally {
+      for (const name of log.expansion(undefined).missing) {
+        if (!declared.has(name) && !scannerArguments.includes(name)) this.#reportUndefined(it, name);
+      }
     }
+  }
+
+  #reportUndefined(it: StageInstruction, name: string): void {
+    const meant = closest(name, [...this.#state.env.keys()]);
+    const hint = meant === undefined ? "" : ` (did you mean $${meant}?)`;
+    this.#subject.linter.report("UndefinedVar", it, `Usage of undefined variable '$${name}'${hint}`);
   }
 
   #command(it: Extract<StageInstruction, { name: "CMD" | "ENTRYPOINT" }>): void {

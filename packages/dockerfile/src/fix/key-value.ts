@@ -9,6 +9,7 @@ export function fixKeyValue({ file }: FixSubject): Fix[] {
     const it = node.kind === "instruction" ? node.instruction : undefined;
     if ((it?.name !== "ENV" && it?.name !== "LABEL") || !it.legacy || hasInnerComments(node)) return [];
     const { key, value } = it.pairs[0]!;
+    if (!/^[\w./:-]+$/.test(key.text)) return []; // anything else may end a word where the new form is read
     const text = `${key.text}=${asOneWord(value.text, it.escape)}`;
     const range = { start: key.range.start, end: value.range.end };
     const common = { savedBytes: undefined, assumes: undefined };

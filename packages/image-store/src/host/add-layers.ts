@@ -144,13 +144,23 @@ function measure(context: Context, directory: string): number | Promise<number> 
 /** Make a layer visible, or throw it away when somebody else has added it meanwhile. */
 async function finish(context: Context, begun: Begun, size: number): Promise<void> {
   const { options, cacheId } = begun;
-  const parents = parentsOf(context, options);
-  // Somebody else was first with a layer below: what lies upon it must name theirs.
-  if (parents[0] !== begun.parents[0])
-    await context.layerDirectories.setParents({ overlayRoot: overlayDirectory(context), cacheId, parents });
-  const layer = transaction(context.database, () => record(context, begun, size));
-  if (layer.cacheId !== cacheId) await discard(context, cacheId);
+  const overlayRoot = overlayDirectory(context);
+  let named = begun.parents;
+  for (;;) {
+    const parents = parentsOf(context, options);
+    // Somebody else was first with a layer below, however far: what lies upon it must name theirs.
+    if (!isSame(parents, named)) await context.layerDirectories.setParents({ overlayRoot, cacheId, parents });
+    named = parents;
+    const layer = transaction(context.database, () =>
+      isSame(parentsOf(context, options), named) ? record(context, begun, size) : undefined,
+    );
+    if (layer === undefined) continue; // exchanged meanwhile, by a repair
+    if (layer.cacheId !== cacheId) await discard(context, cacheId);
+    return;
+  }
 }
+
+const isSame = (some: readonly string[], others: readonly string[]): boolean => some.join() === others.join();
 
 function record(context: Context, { options, cacheId }: Begun, size: number): StoredLayer {
   const { chainId, parentChainId, diffId } = options;

@@ -3,10 +3,15 @@ import { ImageStoreError } from "../image-store-error.ts";
 import type { StoredLayer } from "../stored-image.ts";
 import { type Context, overlayDirectory } from "./context.ts";
 import { all, one, type Row, run, transaction } from "./database.ts";
+import { ioError } from "./durable.ts";
 
 /** Remove a layer directory that no row of `image_layer` names. */
 export async function discard(context: Context, cacheId: string): Promise<void> {
-  await context.layerDirectories.removeLayerDirectory({ overlayRoot: overlayDirectory(context), cacheId });
+  try {
+    await context.layerDirectories.removeLayerDirectory({ overlayRoot: overlayDirectory(context), cacheId });
+  } catch (error) {
+    throw ioError(`removing layer directory ${cacheId}`, error);
+  }
   run(context.database, "DELETE FROM image_unfinished WHERE cache_id = ?", cacheId);
 }
 
@@ -31,7 +36,7 @@ export function requireLayer(context: Context, chainId: Digest): StoredLayer {
   if (layer === undefined)
     throw new ImageStoreError(
       "ERR_LAYER_NOT_FOUND",
-      `layer ${chainId} is not unpacked in the store; unpack the image first`,
+      `layer ${chainId} is not unpacked in the store: the image is incomplete; pull it again`,
     );
   return layer;
 }

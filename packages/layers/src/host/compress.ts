@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { constants, crc32, deflateRaw, type ZlibOptions, zstdCompress } from "node:zlib";
-import { blocksOf } from "../blocks.ts";
+import { type Block, blocksOf } from "../blocks.ts";
 
 //  gzip     header │ block 0 │ block 1 │ … │ last block │ crc, size        one member
 //                            ▲ knows the last 32 KiB of block 0, so nothing is lost but a few bytes
@@ -42,25 +42,26 @@ export async function* compress(options: CompressOptions): AsyncGenerator<Uint8A
   const { source, format } = options;
   const { blockBytes, level: usual } = compressionRecipes[format];
   const level = options.level ?? usual;
-  if (format === "zstd") yield* inOrder(blocksOf(source, blockBytes), ({ bytes }) => packZstd(bytes, level));
-  else yield* gzip(blocksOf(source, blockBytes), level);
+  const spare: ArrayBuffer[] = [];
+  const blocks = blocksOf(source, blockBytes, spare);
+  if (format === "zstd") yield* inOrder(blocks, spare, ({ bytes }) => packZstd(bytes, level));
+  else yield* gzip(blocks, spare, level);
 }
 
-interface Block {
-  readonly bytes: Uint8Array;
-  readonly isLast: boolean;
-}
-
-async function* gzip(blocks: AsyncIterable<Block>, level: number): AsyncGenerator<Uint8Array, void> {
+async function* gzip(
+  blocks: AsyncIterable<Block>,
+  spare: ArrayBuffer[],
+  level: number,
+): AsyncGenerator<Uint8Array, void> {
   let checksum = 0;
   let size = 0;
   let dictionary: Uint8Array = new Uint8Array(0);
   yield header(level);
-  yield* inOrder(blocks, ({ bytes, isLast }) => {
+  yield* inOrder(blocks, spare, ({ bytes, isLast }) => {
     const packed = packDeflate(bytes, { level, dictionary, isLast });
     checksum = crc32(bytes, checksum);
     size += bytes.length;
-    dictionary = bytes.subarray(-windowBytes);
+    dictionary = bytes.slice(-windowBytes);
     return packed;
   });
   const trailer = new DataView(new ArrayBuffer(8));
@@ -79,14 +80,15 @@ function header(level: number): Uint8Array {
 // Two to keep every thread busy while one result is waited for; Node's pool has four threads.
 const mostAtOnce = Math.min(availableParallelism(), 4) + 2;
 
-/** What `pack` makes of each block, several at a time, in the blocks' order. */
+/** What `pack` makes of each block, several at a time, in the blocks' order. Their memory is spare afterwards. */
 async function* inOrder(
   blocks: AsyncIterable<Block>,
+  spare: ArrayBuffer[],
   pack: (block: Block) => Promise<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void> {
   const packing: Promise<Uint8Array>[] = [];
   for await (const block of blocks) {
-    const packed = pack(block);
+    const packed = pack(block).finally(() => spare.push(block.bytes.buffer));
     packed.catch(() => {}); // it is asked for later, or, when a block before it failed, never
     packing.push(packed);
     if (packing.length >= mostAtOnce) yield await packing.shift()!;
@@ -103,7 +105,7 @@ function packDeflate(
     memLevel: 8,
     // Ends at a whole byte and says that more follows.
     finishFlush: o.isLast ? constants.Z_FINISH : constants.Z_SYNC_FLUSH,
-    chunkSize: bytes.length + (bytes.length >> 8) + 1024, // what does not shrink fits too: one turn in a thread
+    chunkSize: Math.max(1024, bytes.length >> 1), // what shrinks by half takes one turn in a thread
     ...(o.dictionary.length === 0 ? {} : { dictionary: o.dictionary }),
   };
   return new Promise((resolve, reject) =>
@@ -113,7 +115,7 @@ function packDeflate(
 
 function packZstd(bytes: Uint8Array, level: number): Promise<Uint8Array> {
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
-  const options = { chunkSize: Math.max(1 << 10, bytes.length >> 1), params };
+  const options = { chunkSize: Math.max(1024, bytes.length >> 1), params };
   return new Promise((resolve, reject) =>
     zstdCompress(bytes, options, (error, packed) => (error ? reject(error) : resolve(packed))),
   );
