@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 const marker = "CTR_BENCHMARK_NAMESPACE";
@@ -7,15 +7,20 @@ const marker = "CTR_BENCHMARK_NAMESPACE";
  * Run this very program again in a mount and a network namespace of its own, so that what it mounts and the bridge
  * that `ctr` makes end with it, and every contestant meets the same.
  *
+ * @param o.processes  in a PID namespace too: no daemon outlives the run, however it ends. Default false.
  * @returns undefined inside; outside, the exit code of the run inside
  */
-export function enterPrivateNamespaces(): number | undefined {
-  if (process.env[marker] !== undefined) return undefined;
+export function enterPrivateNamespaces(o: { readonly processes?: boolean } = {}): number | undefined {
+  if (process.env[marker] !== undefined) {
+    execFileSync("ip", ["link", "set", "lo", "up"]);
+    return undefined;
+  }
   const command = [
     "--mount",
     "--propagation",
     "private",
     "--net",
+    ...(o.processes ? ["--pid", "--fork", "--kill-child", "--mount-proc"] : []),
     process.execPath,
     ...process.execArgv,
     ...process.argv.slice(1),

@@ -58,25 +58,37 @@ export function show(report: Report, before: Report | undefined): string {
       ...(before === undefined ? [] : [number(previous.get(name))]),
     ]),
   ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join("  ");
   return [
     report.question,
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; Linux ${machine.kernel}; Node ${machine.node}`,
-    Object.values(machine.peers).join("; "),
+    ...machineLines(machine),
     `${report.results[0]?.rounds ?? 0} rounds, all contestants in turn in each; ratio: to the first line, in the same round`,
     "",
-    ...rows.map(line),
+    ...table(rows),
     ...report.skipped.map((why) => `skipped: ${why}`),
     "",
   ].join("\n");
 }
 
-export function readReport(file: string): Report | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report) : undefined;
+export function machineLines(machine: Machine): string[] {
+  return [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; Linux ${machine.kernel}; Node ${machine.node}`,
+    Object.values(machine.peers).join("; "),
+  ];
 }
 
-export function writeReport(file: string, report: Report): void {
+/** Lines of a table whose first column is text and whose others are numbers. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join("  "),
+  );
+}
+
+/** What was written to a file before, if anything was. */
+export function readReport<T = Report>(file: string): T | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
+}
+
+export function writeReport(file: string, report: object): void {
   writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
 }

@@ -55,7 +55,8 @@ export async function compete(o: {
   return { results: [...times].map(([name, own]) => resultOf(name, own, first!)), failed };
 }
 
-function resultOf(name: string, own: readonly number[], first: readonly number[]): Result {
+/** @param first  the times that `own` is compared with, of the same rounds */
+export function resultOf(name: string, own: readonly number[], first: readonly number[]): Result {
   const ratios = own.map((milliseconds, round) => milliseconds / first[round]!);
   return {
     name,
@@ -67,12 +68,13 @@ function resultOf(name: string, own: readonly number[], first: readonly number[]
   };
 }
 
-function quantile(values: readonly number[], share: number): number {
+/** @param share  0.5 is the median */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
-function shuffled<T>(items: readonly T[]): T[] {
+export function shuffled<T>(items: readonly T[]): T[] {
   const order = [...items];
   for (let at = order.length - 1; at > 0; at--) {
     const other = Math.floor(Math.random() * (at + 1));
