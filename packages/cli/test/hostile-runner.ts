@@ -78,7 +78,7 @@ const ways: Readonly<Record<Way, (engine: Engine, layers: readonly Uint8Array[])
   add: async (engine, layers) => {
     for (const [index, layer] of layers.entries()) writeFileSync(join(context, `${index}.tar`), layer);
     const text = `FROM scratch\n${layers.map((_, index) => `ADD ${index}.tar /\n`).join("")}`;
-    for await (const _ of engine.build({ context, text, tags: ["hostile:1"], cache: false }));
+    for await (const _ of engine.build({ context, text, tags: ["hostile:1"], noCache: true }));
     return imageTree("hostile:1");
   },
   cp: async (engine, layers) => {

@@ -22,7 +22,7 @@ export interface ImageBlobs {
   readonly runnable: readonly RunnableImage[];
 }
 
-export interface RunnableImage {
+interface RunnableImage {
   readonly manifest: Descriptor;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];

@@ -206,6 +206,8 @@ test("when somebody else was first with the lowest of three layers, all that lie
   const overtake = async (): Promise<void> => void (await second.addLayers(chainOf({ name: "a", fill: nothing })));
   const layers = chainOf({ name: "a", fill: overtake }, { name: "b", fill: nothing }, { name: "c", fill: nothing });
   await first.addLayers(layers);
-  expect(await Array.fromAsync(first.check({ quick: true }))).toEqual([]);
+  const [top, ...below] = first.overlayParents(layers[2]!.chainId);
+  const text = (cacheId: string, name: string): string => readFileSync(join(root, "overlay2", cacheId, name), "utf8");
+  expect(text(top!, "lower")).toBe(below.map((cacheId) => `l/${text(cacheId, "link")}`).join(":"));
   expect(filesOf(root).layers).toHaveLength(3);
 });

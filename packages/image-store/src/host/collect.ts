@@ -129,10 +129,21 @@ function moveAway(context: Context, digest: Digest): string | undefined {
   }
 }
 
-/** Remove layer directories that are not, or no more, in the store. Those being added only once their process is gone. */
+/** Remove layer directories that are not, or no more, in the store: our own, and those whose process is gone. */
 export async function removeUnfinished(context: Context, work: "adding" | "removing"): Promise<number> {
   const rows = all(context.database, "SELECT cache_id, owner FROM image_unfinished WHERE work = ?", work);
-  const left = rows.filter(({ owner }) => work === "removing" || !isAlive(owner as string));
-  for (const { cache_id } of left) await discard(context, cache_id as string);
-  return left.length;
+  let removed = 0;
+  for (const { cache_id, owner } of rows) {
+    const isOurs = work === "removing" && owner === context.owner;
+    if (!isOurs && (isAlive(owner as string) || !takeOver(context, cache_id as string, owner as string))) continue;
+    await discard(context, cache_id as string);
+    removed++;
+  }
+  return removed;
+}
+
+/** One alone removes a directory: two would take each other's files away. */
+function takeOver(context: Context, cacheId: string, owner: string): boolean {
+  const sql = "UPDATE image_unfinished SET owner = ?, work = 'removing' WHERE cache_id = ? AND owner = ?";
+  return run(context.database, sql, context.owner, cacheId, owner) > 0;
 }

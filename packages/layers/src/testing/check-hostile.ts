@@ -12,7 +12,7 @@ export interface CheckOptions {
   /** Whether an error is a refusal in the taker's own words; a crash is none. */
   readonly isRefusal: (error: unknown) => boolean;
   /** In place of the row's trees. "safe": the archive means something else here (files, not a layer), so only that nothing got out counts. */
-  readonly expected?: readonly Tree[] | Tree | "safe";
+  readonly expected?: readonly Tree[] | Tree | "refused" | "safe";
 }
 
 /**
