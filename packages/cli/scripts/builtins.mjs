@@ -3,7 +3,9 @@
 // looked at, and what takes milliseconds to load is loaded by the first call. Together a quarter of a short command.
 
 /** Loaded by the first call of one of their functions. All else that a command uses is there from Node's start. */
-const heavy = new Set(["node:child_process", "node:crypto", "node:fs/promises", "node:timers/promises", "node:zlib"]);
+const heavy = new Set([
+  ...["node:child_process", "node:crypto", "node:fs/promises", "node:readline", "node:timers/promises", "node:zlib"],
+]);
 
 const identifier = /^[A-Za-z_$][\w$]*$/;
 

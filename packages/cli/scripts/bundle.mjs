@@ -1,25 +1,33 @@
 // A few files instead of hundreds of modules: half of a short command's time is loading, and every file costs a
 // millisecond. What any command needs is one file; what only some need are files that they load.
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { builtins } from "./builtins.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const main = `${root}src/main.ts`;
-const early = new Set();
 
-/** Finds out what is loaded with the program: all that it imports without import(). */
-const findEarly = {
-  name: "find-early",
+/** What belongs together: each is what its roots import without import(), and no group before it has. */
+const groups = [
+  { name: "core", roots: [main] },
+  {
+    name: "pull",
+    roots: [`${root}src/commands/registry.ts`, `${root}src/transfer.ts`, `${root}../engine/src/pull.ts`],
+  },
+].map((group) => ({ ...group, members: new Set() }));
+
+const findMembers = {
+  name: "find-members",
   buildEnd() {
-    const visit = (id) => {
-      if (early.has(id)) return;
-      early.add(id);
-      for (const imported of this.getModuleInfo(id)?.importedIds ?? []) visit(imported);
+    const visit = (id, members) => {
+      if (groups.some((group) => group.members.has(id))) return;
+      members.add(id);
+      for (const imported of this.getModuleInfo(id)?.importedIds ?? []) visit(imported, members);
     };
-    visit(main);
-    early.delete(main); // it waits for what it loads, which would wait for it in turn, were they one file
+    for (const { roots, members } of groups) for (const id of roots) visit(resolve(id), members);
+    groups[0].members.delete(main); // it waits for what it loads, which would wait for it in turn, were they one file
   },
 };
 
@@ -28,7 +36,7 @@ const bundle = await rolldown({
   input: { ctr: main },
   platform: "node",
   resolve: { conditionNames: ["ctr-source", "import", "node", "default"] },
-  plugins: [builtins, findEarly],
+  plugins: [builtins, findMembers],
   onLog: (level, log, report) => {
     if (log.code !== "INEFFECTIVE_DYNAMIC_IMPORT") report(level, log);
   },
@@ -38,7 +46,7 @@ const { output } = await bundle.write({
   format: "esm",
   sourcemap: true,
   minify: { compress: true, mangle: false, codegen: false },
-  codeSplitting: { groups: [{ name: "core", test: (id) => early.has(id) }] },
+  codeSplitting: { groups: groups.map(({ name, members }) => ({ name, test: (id) => members.has(id) })) },
   chunkFileNames: "[name]-[hash].js",
   entryFileNames: "[name].js",
 });

@@ -1,8 +1,18 @@
 import type { Engine } from "@ctr/engine";
-import { type Descriptor, formatReference, fullName, layerCompression, type Platform, parseReference } from "@ctr/oci";
+import {
+  type Descriptor,
+  familiarReference,
+  formatReference,
+  fullName,
+  layerCompression,
+  type Platform,
+  parseReference,
+} from "@ctr/oci";
 import { Failure, harmless } from "./failure.ts";
 import { LayerLines } from "./progress.ts";
 import { showSize } from "./size.ts";
+
+export { scavenging } from "./scavenge.ts";
 
 // What `pull`, `push` and `image copy` print: Docker's words, and what was moved.
 
@@ -43,6 +53,17 @@ export async function pullImage(engine: Engine, name: string, flags: TransferFla
   say(flags, `Digest: ${done.root.digest}\nStatus: ${status} ${formatReference(reference)}\n`);
   say(flags, `${showSize(done.fetchedBytes)} fetched, ${showSize(done.reusedBytes)} were here already\n`);
   process.stdout.write(`${formatReference(reference)}\n`);
+}
+
+/** Pull what a container is to be made from. Standard output is the container's, so this is told on standard error. */
+export async function pullForRun(engine: Engine, name: string, flags: TransferFlags): Promise<void> {
+  const reference = parseReference(name);
+  const tell = (text: string): void => void (flags.quiet || process.stderr.write(text));
+  tell(`${reference.tag ?? reference.digest}: Pulling from ${reference.path}\n`);
+  const lines = new LayerLines(flags.quiet ? { write: () => undefined } : process.stderr);
+  const done = await showPull(engine.images.pull({ reference: name, ...requestOf(flags) }), lines);
+  const status = done.fetchedBytes === 0 ? "Image is up to date for" : "Downloaded newer image for";
+  tell(`Digest: ${done.root.digest}\nStatus: ${status} ${familiarReference(reference)}\n`);
 }
 
 type Done<E> = E extends { readonly kind: "done" } ? E : never;

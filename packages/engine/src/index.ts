@@ -1,5 +1,8 @@
 export { thisPlatform } from "@ctr/image-store";
-export type { BuildOptions } from "./build.ts";
+export type { BuildOptions, BuildShell, BuiltVariant, CachePlace, EngineBuildEvent } from "./build.ts";
+export type { CommandSettings } from "./build-commands.ts";
+export type { BuildDifference, VerifyEvent } from "./build-verify.ts";
+export type { BuiltImage } from "./built-image.ts";
 export type { CommitOptions, Committed } from "./commit.ts";
 export type { ContainerRecord, ContainerState } from "./container-record.ts";
 export type { Containers } from "./containers.ts";
@@ -22,7 +25,7 @@ export type { LogEntry, LogOptions } from "./logs.ts";
 export { readSeccompFile } from "./oci-config.ts";
 export type { PullRequest } from "./pull.ts";
 export type { EnginePushEvent, PushRequest } from "./push.ts";
-export { registryOptions } from "./registry-config.ts";
+export { type RegistryPlace, registryOptions } from "./registry-options.ts";
 export type { CopyRequest, RemoteImages } from "./remote.ts";
 export type { CompareRequest, ReuseRequest, StoreReuse } from "./reuse.ts";
 export type { Transfer } from "./reuse-transfers.ts";

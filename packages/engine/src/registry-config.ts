@@ -10,6 +10,7 @@ import {
   readRegistriesFile,
 } from "@ctr/registry";
 import { credentialFile } from "./credential-file.ts";
+import type { RegistryPlace } from "./registry-options.ts";
 
 //  <root>/registries.json                          mirrors, and which hosts are insecure
 //  <root>/certs.d/<host>/  ~/.config/ctr/certs.d/<host>/  /etc/docker/certs.d/<host>/
@@ -21,11 +22,7 @@ import { credentialFile } from "./credential-file.ts";
  *
  * @throws {RegistryError} `ERR_REGISTRY_CONFIG`
  */
-export async function registryOptions(o: {
-  readonly root: string;
-  readonly host: string;
-  readonly signal?: AbortSignal | undefined;
-}): Promise<RegistryOptions> {
+export async function readRegistryOptions(o: RegistryPlace): Promise<RegistryOptions> {
   const entries = await readRegistriesFile(join(o.root, "registries.json"));
   const mirrors: Mirror[] = [];
   for (const mirror of entries.get(o.host)?.mirrors ?? [])

@@ -1,7 +1,7 @@
 import type { Reference } from "@ctr/oci";
 import { openRegistry, type Registry } from "@ctr/registry";
 import type { Context } from "./context.ts";
-import { registryOptions } from "./registry-config.ts";
+import { readRegistryOptions } from "./registry-config.ts";
 
 /** The registry of a name, as the state directory says it is reached. @throws {RegistryError} `ERR_REGISTRY_CONFIG` */
 export async function connect(
@@ -9,7 +9,7 @@ export async function connect(
   reference: Pick<Reference, "domain">,
   signal?: AbortSignal | undefined,
 ): Promise<Registry> {
-  return openRegistry(await registryOptions({ root: context.root, host: reference.domain, signal }));
+  return openRegistry(await readRegistryOptions({ root: context.root, host: reference.domain, signal }));
 }
 
 /** What of a name a registry is asked for. */

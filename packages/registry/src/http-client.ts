@@ -1,7 +1,12 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { pipeline } from "node:stream/promises";
-import { rootCertificates } from "node:tls";
 import { isLoopbackHost } from "./endpoint.ts";
 
 /** A request body that can be sent again from its beginning. */
@@ -58,49 +63,72 @@ export interface HttpClient {
 const agentOptions = { keepAlive: true, maxSockets: 32, maxFreeSockets: 8 } as const;
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const direct = makeAgents(options, undefined);
+  const direct = new Agents(options, undefined);
   // What stays on this machine needs nobody to carry it.
-  const proxied = options.proxy === undefined ? direct : makeAgents(options, options.proxy);
+  const proxied = options.proxy === undefined ? direct : new Agents(options, options.proxy);
   return {
     idleMillis: options.idleMillis,
-    send: (request) => {
+    send: async (request) => {
       const agents = isLoopbackHost(request.url.hostname) ? direct : proxied;
-      return exchange(request, options, {
-        plain: agents.plain,
-        secure: request.url.origin === options.origin ? agents.own : agents.foreign,
-      });
+      return exchange(request, options, await agents.senderFor(request.url));
     },
     close: () => {
-      for (const { plain, own, foreign } of [direct, proxied])
-        for (const agent of [plain, own, foreign]) agent.destroy();
+      for (const agents of [direct, proxied]) agents.close();
     },
   };
 }
 
-interface Agents {
-  readonly plain: HttpAgent;
-  readonly own: HttpsAgent;
-  readonly foreign: HttpsAgent;
-}
+type Send = (url: URL, options: RequestOptions) => ClientRequest;
 
-function makeAgents(options: HttpClientOptions, proxy: ProxyEnvironment | undefined): Agents {
-  const common = { ...agentOptions, ...(proxy === undefined ? {} : { proxyEnv: { ...proxy } }) };
-  const trust = options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] };
-  const rejectUnauthorized = options.insecure !== true;
-  return {
-    plain: new HttpAgent(common),
-    own: new HttpsAgent({ ...common, ...trust, ...options.clientCertificate, rejectUnauthorized }),
+class Agents {
+  readonly #options: HttpClientOptions;
+  readonly #common: object;
+  readonly #plain: Agent;
+  #secure: Promise<{ readonly own: Send; readonly foreign: Send }> | undefined;
+  readonly #open: Agent[] = [];
+
+  constructor(options: HttpClientOptions, proxy: ProxyEnvironment | undefined) {
+    this.#options = options;
+    this.#common = { ...agentOptions, ...(proxy === undefined ? {} : { proxyEnv: { ...proxy } }) };
+    this.#plain = new Agent(this.#common);
+    this.#open.push(this.#plain);
+  }
+
+  async senderFor(url: URL): Promise<Send> {
+    if (url.protocol !== "https:") return (to, options) => httpRequest(to, { ...options, agent: this.#plain });
+    this.#secure ??= this.#openSecure();
+    const { own, foreign } = await this.#secure;
+    return url.origin === this.#options.origin ? own : foreign;
+  }
+
+  /** TLS takes longer to load than all else of a request, and a registry on this machine needs none. */
+  async #openSecure(): Promise<{ readonly own: Send; readonly foreign: Send }> {
+    const { Agent: SecureAgent, request } = await import("node:https");
+    const { rootCertificates } = await import("node:tls");
+    const { ca, clientCertificate, insecure } = this.#options;
+    const trust = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+    const own = new SecureAgent({
+      ...this.#common,
+      ...trust,
+      ...clientCertificate,
+      rejectUnauthorized: insecure !== true,
+    });
     // A token service or a blob's real place may be another host: it gets neither our certificate nor blind trust.
-    foreign: new HttpsAgent({ ...common, ...trust }),
-  };
+    const foreign = new SecureAgent({ ...this.#common, ...trust });
+    this.#open.push(own, foreign);
+    return {
+      own: (url, options) => request(url, { ...options, agent: own }),
+      foreign: (url, options) => request(url, { ...options, agent: foreign }),
+    };
+  }
+
+  close(): void {
+    for (const agent of this.#open) agent.destroy();
+  }
 }
 
 /** Resolves at the head of the answer, which may come before the body is sent. */
-function exchange(
-  request: HttpRequest,
-  options: HttpClientOptions,
-  agents: { readonly plain: HttpAgent; readonly secure: HttpsAgent },
-): Promise<HttpResponse> {
+function exchange(request: HttpRequest, options: HttpClientOptions, send: Send): Promise<HttpResponse> {
   const { url, method, body, signal } = request;
   if (signal?.aborted === true) return Promise.reject(signal.reason);
   const headers: Record<string, string> = { "user-agent": options.userAgent, ...request.headers };
@@ -108,10 +136,7 @@ function exchange(
   else if (method === "POST" || method === "PUT" || method === "PATCH") headers["content-length"] = "0";
 
   return new Promise((resolve, reject) => {
-    const outgoing =
-      url.protocol === "https:"
-        ? httpsRequest(url, { method, headers, agent: agents.secure })
-        : httpRequest(url, { method, headers, agent: agents.plain });
+    const outgoing = send(url, { method, headers });
     let answer: IncomingMessage | undefined;
     // Not the `signal` option of node:http, which after an early end of the answer destroys the socket with an
     // error that nobody listens to.

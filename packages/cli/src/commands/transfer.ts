@@ -1,7 +1,6 @@
 import type { Platform } from "@ctr/oci";
 import type { Command } from "commander";
 import { readPlatform } from "../platform-flag.ts";
-import { scavenging } from "../scavenge.ts";
 import { withEngine } from "../session.ts";
 import { untilSignal } from "../until-signal.ts";
 
@@ -21,7 +20,7 @@ export function registerTransfer(parent: Command): void {
     .option("--platform <os/arch>", "the image for another platform", readPlatform)
     .action((name: string, flags: Flags, command: Command) =>
       withEngine(command, async (engine) => {
-        const { pullAllTags, pullImage } = await import("../transfer.ts");
+        const { pullAllTags, pullImage, scavenging } = await import("../transfer.ts");
         const pull = flags.allTags ? pullAllTags : pullImage;
         await untilSignal((signal) =>
           scavenging(() => pull(engine, name, { ...flags, quiet: flags.quiet ?? false, signal })),
@@ -36,7 +35,7 @@ export function registerTransfer(parent: Command): void {
     .option("--platform <os/arch>", "only the image for one platform", readPlatform)
     .action((name: string, flags: Flags, command: Command) =>
       withEngine(command, async (engine) => {
-        const { pushAllTags, pushImage } = await import("../transfer.ts");
+        const { pushAllTags, pushImage, scavenging } = await import("../transfer.ts");
         const push = flags.allTags ? pushAllTags : pushImage;
         await untilSignal((signal) =>
           scavenging(() => push(engine, name, { ...flags, quiet: flags.quiet ?? false, signal })),
