@@ -12,7 +12,7 @@ import { spread } from "./crash/spread.ts";
 import { cannotTrace, Tracer } from "./crash/tracer.ts";
 
 /** Points of each command that are tried unless all are. */
-const sample = 12;
+const sample = 10;
 
 describe.skipIf(cannotTrace)(
   "kill -9 at system calls that change the disk (needs root)",
@@ -40,6 +40,17 @@ describe.skipIf(cannotTrace)(
           await afterKill(scenario, at).catch((error: unknown) => broken.push((error as Error).message));
         expect(broken).toEqual([]);
         console.log(`${scenario.name}: killed at ${points.length} of ${calls} points`);
+      });
+
+    for (const name of ["rmi", "image prune"])
+      test(`${name}: records are off the disk before the files that they name`, async () => {
+        const scenario = scenarios.find((it) => it.name === name)!;
+        await world.begin(scenario.begins);
+        const { met } = await tracer.run(world.root, scenario.args(world), { kind: "count" });
+        const removals = met.flatMap((line, at) => (/^rename \/tmp\/|^unlink \/overlay2\/l\//.test(line) ? [at] : []));
+        expect(removals.length).toBeGreaterThan(2);
+        const log = met.slice(0, removals[0]).findLast((line) => line.endsWith(" /ctr.db-wal"));
+        expect(log).toMatch(/^f(data)?sync /);
       });
 
     async function afterKill(scenario: Scenario, at: number): Promise<void> {

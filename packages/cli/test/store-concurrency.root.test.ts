@@ -13,7 +13,7 @@ import { addTestImage } from "./test-image.ts";
 
 const [processes, handles, images] = [10, 10, 5];
 /** Things that each handle does. */
-const rounds = isExhaustive ? 100 : 3;
+const rounds = isExhaustive ? 50 : 3;
 const user = join(import.meta.dirname, "crash/many-users.ts");
 
 describe.skipIf(notRoot)("100 users of one store at once (needs root)", { timeout: 3_600_000 }, () => {
@@ -57,13 +57,13 @@ describe.skipIf(notRoot)("100 users of one store at once (needs root)", { timeou
     expect((await running).map(({ stdout }) => stdout)).toEqual(Array(processes).fill("done"));
     expect(await moves).toBeGreaterThan(0);
 
-    using engine = openEngine({ root });
-    await expectClean(engine);
-    for (let at = 0; at < images; at++)
-      for await (const _ of engine.images.pull({ reference: `${registry.host}/image-${at}:1` }));
-    expect(await engine.images.list()).not.toEqual([]);
-    await expectClean(engine);
-    engine.close();
+    {
+      using engine = openEngine({ root });
+      await expectClean(engine);
+      for (let at = 0; at < images; at++)
+        for await (const _ of engine.images.pull({ reference: `${registry.host}/image-${at}:1` }));
+      await expectClean(engine);
+    }
     await expectNothingLeft(root);
   });
 

@@ -10,11 +10,11 @@ import { spread } from "./crash/spread.ts";
 import { cannotTrace, type Errno, type Traced, Tracer } from "./crash/tracer.ts";
 
 /** Faults of each kind in each command, unless all are tried. */
-const sample = 4;
+const sample = 3;
 
-/** What a message must say. SQLite has few words for all that a disk does not do, and Node none for a root that it cannot make. */
+/** What a message must say. SQLite has few words for all that a disk does not do, and Node one for all directories that it cannot make with those above. */
 const elsewhere =
-  "the (?:image store's|state) database: .*(?:I/O error|unable to open).*dmesg|ENOENT.*, mkdir '.*/state'$";
+  "(disk I/O error|unable to open database file|attempt to write a readonly database); look at its disk|ENOENT.*, mkdir '";
 const reasons: Readonly<Record<Errno, RegExp>> = {
   ENOSPC: new RegExp(`no space left on device|${elsewhere}`),
   EIO: new RegExp(`EIO|Input/output error|${elsewhere}`),

@@ -2,9 +2,11 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { type LayerDirectories, openStore } from "../src/index.ts";
 import { filesOf } from "./files-of.ts";
+import { layerDirectories } from "./layer-directories.ts";
 import { digestOf, makeImage, makeIndex, unpack } from "./make-image.ts";
-import { temporaryStore } from "./temporary-store.ts";
+import { temporaryDirectory, temporaryStore } from "./temporary-store.ts";
 
 test("the last name takes the image along, a shared layer stays", async () => {
   const store = temporaryStore();
@@ -157,4 +159,28 @@ test("an image that only a digest names is dangling, as with Docker", async () =
   const { target } = await makeImage(store, { layers: ["a"] });
   await store.addImage({ target, names: [`a@${target.digest}`] });
   expect((await store.prune()).untagged).toEqual([`docker.io/library/a@${target.digest}`]);
+});
+
+test("what another handle is just removing is left to it: two would take each other's files away", async () => {
+  const root = temporaryDirectory();
+  const { promise: goOn, resolve } = Promise.withResolvers<void>();
+  const removing = (first: Promise<unknown> | (() => void)): LayerDirectories => ({
+    ...layerDirectories,
+    removeLayerDirectory: async (o) => {
+      await (typeof first === "function" ? first() : first);
+      await layerDirectories.removeLayerDirectory(o);
+    },
+  });
+  const slow = openStore({ root, layerDirectories: removing(goOn) });
+  const other = openStore({ root, layerDirectories: removing(() => expect.unreachable()) });
+  const { target } = await makeImage(slow, { layers: ["a"] });
+  await slow.addImage({ target, names: ["a"] });
+  const removal = slow.remove({ image: "a" });
+  await other.prune({ images: "all" });
+  await other.housekeeping();
+  resolve();
+  await removal;
+  expect(filesOf(root).layers).toEqual([]);
+  slow.close();
+  other.close();
 });

@@ -108,15 +108,34 @@ async function fillAll(context: Context, begun: readonly Begun[]): Promise<void>
   for (const { cacheId, parents } of begun)
     directories.push((await context.layerDirectories.createLayerDirectory({ overlayRoot, cacheId, parents })).diff);
   const filled = new Map<string, Promise<void>>();
+  const writeBack = writerBack(context, begun.length);
   for (const [index, { options, cacheId, parents }] of begun.entries()) {
     const below = async (): Promise<readonly string[]> => {
       await Promise.all(parents.map((parent) => filled.get(parent)));
       return parents;
     };
-    filled.set(cacheId, options.fill(directories[index]!, below));
+    const filling = options.fill(directories[index]!, below);
+    filled.set(cacheId, filling);
+    filling.then(writeBack, () => {});
   }
   const failed = (await Promise.allSettled(filled.values())).find((outcome) => outcome.status === "rejected");
   if (failed !== undefined) throw failed.reason;
+}
+
+/** To call when a layer is filled: what goes to disk while others still arrive need not be waited for at the end. */
+function writerBack(context: Context, layers: number): () => void {
+  const { syncFileSystem } = context;
+  let left = layers;
+  let isWriting = false;
+  return () => {
+    left--;
+    if (syncFileSystem === undefined || isWriting || left === 0) return;
+    isWriting = true;
+    const over = (): void => {
+      isWriting = false;
+    };
+    Promise.resolve(syncFileSystem(overlayDirectory(context))).then(over, over); // its errors come again at the end
+  };
 }
 
 /** Returns the bytes that each layer takes, with its short name. Both names lie in directories above it. */
@@ -128,9 +147,12 @@ export async function bringToDisk(
   const overlayRoot = overlayDirectory(context);
   const directories = begun.map(({ cacheId }) => join(overlayRoot, cacheId));
   if (context.syncFileSystem !== undefined) await context.syncFileSystem(overlayRoot);
-  const sizes: number[] = [];
-  for (const [index, directory] of directories.entries())
-    sizes.push((await measure(context, directory)) + shortNameBytes(overlayRoot, begun[index]!.cacheId));
+  const sizes = await Promise.all(
+    directories.map(
+      async (directory, index) =>
+        (await measure(context, directory)) + shortNameBytes(overlayRoot, begun[index]!.cacheId),
+    ),
+  );
   if (context.syncFileSystem === undefined)
     for (const path of [join(overlayRoot, "l"), overlayRoot]) syncDirectory(path);
   return sizes;

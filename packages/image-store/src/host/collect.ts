@@ -2,7 +2,7 @@ import { lstatSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Digest } from "@ctr/oci";
 import { blobPath, type Context, temporaryPath } from "./context.ts";
-import { all, one, run, transaction } from "./database.ts";
+import { all, durableTransaction, one, run, transaction } from "./database.ts";
 import { discard } from "./layers.ts";
 import { writeLayoutIndex } from "./layout.ts";
 import { isAlive } from "./owner.ts";
@@ -42,7 +42,7 @@ const liveLayers = `
  * @param before  Runs first, in the same transaction: whatever takes away names and targets.
  */
 export async function collect(context: Context, before: () => void = () => {}): Promise<Collected> {
-  const collected = transaction(context.database, () => {
+  const collected = durableTransaction(context.database, () => {
     before();
     dropDeadLeases(context);
     const result = { ...sweepLayers(context), ...sweepBlobs(context) };

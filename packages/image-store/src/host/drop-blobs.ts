@@ -3,7 +3,7 @@ import type { Digest } from "@ctr/oci";
 import { madeAgain, type Recipe } from "./blobs.ts";
 import { blockBytes, removeBlobFiles } from "./collect.ts";
 import { blobPath, type Context } from "./context.ts";
-import { all, one, run, transaction } from "./database.ts";
+import { all, durableTransaction, one, run, transaction } from "./database.ts";
 
 //  A layer is there twice: unpacked, and packed as it came or as it was made. Where it was made here, the second can be
 //  made again from the first:
@@ -55,7 +55,7 @@ export async function dropBlobs(context: Context, o: { readonly signal?: AbortSi
  */
 export async function dropKnown(context: Context, o: { readonly leased?: boolean } = {}): Promise<Dropped> {
   const { database, owner } = context;
-  const blobs = transaction(database, () => {
+  const blobs = durableTransaction(database, () => {
     if (o.leased)
       run(database, "DELETE FROM image_lease WHERE owner = ? AND digest IN (SELECT digest FROM image_recipe)", owner);
     return all(

@@ -6,7 +6,7 @@ import type { StoredLayer } from "../stored-image.ts";
 import { bringToDisk } from "./add-layers.ts";
 import { removeUnfinished } from "./collect.ts";
 import { type Context, overlayDirectory } from "./context.ts";
-import { all, run, transaction } from "./database.ts";
+import { all, durableTransaction, run } from "./database.ts";
 import { linksTo } from "./layer-links.ts";
 import { discard, findLayer } from "./layers.ts";
 
@@ -39,7 +39,7 @@ export class Scratch implements AsyncDisposable {
   async adopt(layer: StoredLayer): Promise<boolean> {
     const context = this.#context;
     const [size] = await bringToDisk(context, [this]);
-    this.#isAdopted = transaction(context.database, () => {
+    this.#isAdopted = durableTransaction(context.database, () => {
       if (findLayer(context, layer.chainId)?.cacheId !== layer.cacheId) return false;
       const { database, owner } = context;
       run(database, "DELETE FROM image_unfinished WHERE cache_id = ?", this.cacheId);
@@ -79,7 +79,7 @@ export function droppedAbove(context: Context, chainId: Digest): readonly Digest
 /** Take a layer, and what lies upon it, off the records. */
 export async function dropLayer(context: Context, chainId: Digest): Promise<void> {
   const { database, owner } = context;
-  transaction(database, () => {
+  durableTransaction(database, () => {
     const sql = `${above} SELECT chain_id, cache_id FROM image_layer JOIN above USING (chain_id)`;
     for (const { chain_id, cache_id } of all(database, sql, chainId)) {
       run(database, "DELETE FROM image_layer WHERE chain_id = ?", chain_id as string);

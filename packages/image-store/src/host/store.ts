@@ -272,7 +272,11 @@ export class ImageStore implements Disposable {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.dropLeases();
+    try {
+      this.dropLeases();
+    } catch {
+      // The disk is full or broken, and whoever closes has been told of that. Leases end with their process.
+    }
     if (this.#ownsDatabase) this.#context.database.close();
   }
 

@@ -50,7 +50,7 @@ export class LeaseTable {
       this.#database.exec("COMMIT");
       return result;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK"); // a full disk has taken it back already
       throw error;
     }
   }

@@ -3,12 +3,13 @@ import {
   closeSync,
   constants,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -45,10 +46,19 @@ export function readLink(overlayRoot: string, cacheId: string): string {
   try {
     text = readFileSync(path, "utf8").trim();
   } catch (cause) {
-    throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `layer ${cacheId} has no readable ${path}`, { cause });
+    const why = (cause as Error).message;
+    throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `layer ${cacheId} has no readable ${path}: ${why}`, { cause });
   }
   if (!isShortName(text)) throw new OverlayfsError("ERR_OVERLAYFS_LAYOUT", `${path} holds no short name`);
   return text;
+}
+
+/** The same of a layer that may be half made or half removed. What cannot be read just now is an error still. */
+function findLink(overlayRoot: string, cacheId: string): string | undefined {
+  const path = join(overlayRoot, cacheId, "link");
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  const text = readFileSync(path, "utf8").trim();
+  return isShortName(text) ? text : undefined;
 }
 
 /**
@@ -117,15 +127,19 @@ export async function removeLayerDirectory(o: {
   readonly cacheId: string;
 }): Promise<void> {
   checkCacheId(o.cacheId);
-  let link: string | undefined;
-  try {
-    link = readLink(o.overlayRoot, o.cacheId);
-  } catch (error) {
-    if (!(error instanceof OverlayfsError)) throw error; // without a link there is none to remove
-  }
-  if (link !== undefined) rmSync(join(o.overlayRoot, "l", link), { force: true });
+  const link = findLink(o.overlayRoot, o.cacheId);
+  if (link !== undefined) removeLink(join(o.overlayRoot, "l", link));
   const because = { option: "remove", why: "the layer is not used any more" };
   perform([{ do: "remove", in: "host", path: join(o.overlayRoot, o.cacheId), because }]);
+}
+
+// Node's rmSync with `force` says no code for what it does not expect.
+function removeLink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
 }
 
 /** Where the directories of `cacheIds` (newest first) can be found, by their short links. */
