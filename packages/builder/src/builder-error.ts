@@ -11,18 +11,26 @@ export type BuilderErrorCode =
   | "ERR_BUILDER_COPY"
   /** An operand that means nothing once its variables are put in. */
   | "ERR_BUILDER_OPERAND"
+  /** The file asks for what whoever builds it did not allow: `security.insecure`, `network.host`. */
+  | "ERR_BUILDER_NOT_ALLOWED"
+  /** A secret or an ssh agent that a command needs was not given, or cannot be what it is to be. */
+  | "ERR_BUILDER_SECRET"
   /** The image that FROM or --from names is not in the store, or not for this platform. */
   | "ERR_BUILDER_IMAGE"
   /** No stage is called like the target. */
   | "ERR_BUILDER_TARGET"
   /** The context or the Dockerfile cannot be read. */
   | "ERR_BUILDER_CONTEXT"
+  /** What an address or a repository has could not be read, or is not what its checksum says. */
+  | "ERR_BUILDER_DOWNLOAD"
   /** A file changed while the build was reading it. */
   | "ERR_BUILDER_CHANGED"
   /** Something beneath the builder failed; `cause` is its error. */
   | "ERR_BUILDER_STEP"
-  /** The build cache's tables were made by a newer version. */
-  | "ERR_BUILDER_CACHE";
+  /** The build cache's tables were made by a newer version, or what is to be imported is no cache. */
+  | "ERR_BUILDER_CACHE"
+  /** The cache could not be written to where it should go. */
+  | "ERR_BUILDER_CACHE_EXPORT";
 
 /** Where in a Dockerfile something stands. */
 export interface Place {

@@ -113,7 +113,7 @@ export function explainCause(cause: Cause): string {
     case "file":
       return `${cause.path} ${changeWords[cause.change]}`;
     case "ingredient": {
-      const what = cause.from === cause.name ? cause.name : `${cause.from} ${cause.name}`;
+      const what = cause.from === cause.name || cause.from === "OPTION" ? cause.name : `${cause.from} ${cause.name}`;
       return `${what}${cause.line === undefined ? "" : ` entered at line ${cause.line}`} ${changeWords[cause.change]}`;
     }
     case "base":

@@ -21,6 +21,7 @@ export interface CopyDestination {
  * Where each item goes. A directory's contents go into the destination; a file goes into a destination that is a
  * directory, and else becomes it.
  *
+ * @param sources  How many operands named them.
  * @returns The targets, or what is wrong in Docker's words.
  * @see https://docs.docker.com/reference/dockerfile/#destination
  */
@@ -28,12 +29,15 @@ export function copyTargets(
   items: readonly CopyItem[],
   destination: CopyDestination,
   instruction: "COPY" | "ADD",
+  sources: number = items.length,
 ): readonly string[] | { readonly wrong: string } {
   const { path, exists } = destination;
   if (exists === "other" && destination.namesDirectory)
     return { wrong: `cannot copy to non-directory: ${path} is a file` };
   const intoDirectory = destination.namesDirectory || exists === "directory";
-  if (items.length > 1 && !intoDirectory)
+  // The contents of several directories that one pattern matches can become one directory.
+  const needsDirectory = sources > 1 || (items.length > 1 && items.some(({ isDirectory }) => !isDirectory));
+  if (needsDirectory && !intoDirectory)
     return {
       wrong: `When using ${instruction} with more than one source file, the destination must be a directory and end with a /`,
     };

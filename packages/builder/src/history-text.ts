@@ -16,6 +16,7 @@ export function historyText(
     case "COPY": {
       const { chown, chmod } = instruction;
       const flags = [
+        ...(instruction.name === "COPY" && instruction.parents ? ["--parents"] : []),
         ...(instruction.name === "COPY" && instruction.from !== undefined ? [`--from=${instruction.from}`] : []),
         ...(chown === undefined ? [] : [`--chown=${chown}`]),
         ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),

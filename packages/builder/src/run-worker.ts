@@ -1,9 +1,10 @@
-/** A directory or file of the host that a command sees for as long as it runs. */
-export interface RunMount {
-  readonly source: string;
-  /** Absolute, in the container. */
-  readonly target: string;
-  readonly readOnly: boolean;
+import type { RunMount } from "./run-mount.ts";
+
+/** A terminal for a command. */
+export interface RunTerminal {
+  readonly size: { readonly rows: number; readonly columns: number };
+  /** Called with its other end once the command runs; resolves when that has told its end. The fd is the callee's. */
+  readonly opened: (master: number) => Promise<void>;
 }
 
 /** One command of a RUN. */
@@ -24,9 +25,14 @@ export interface RunRequest {
   /** As USER has it, to be looked up in the image's own files; empty is root. */
   readonly user: string;
   readonly network: "default" | "none" | "host";
+  /** `insecure`: without walls, as a privileged container. Whoever asks for the build has allowed it. */
+  readonly security: "sandbox" | "insecure";
+  /** Put on in this order. */
   readonly mounts: readonly RunMount[];
   readonly hostname?: string;
   readonly output: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
+  /** Give the command a terminal, and nothing to `output`: for people who look at what failed. */
+  readonly terminal?: RunTerminal;
   readonly signal?: AbortSignal;
 }
 
@@ -39,4 +45,6 @@ export interface RunRequest {
 export interface RunWorker {
   /** Resolves also for a command that failed; rejects when it could not be run at all. */
   run(request: RunRequest): Promise<{ readonly exitCode: number }>;
+  /** End the commands of builds that died: what those had locked is going to be somebody else's. */
+  endOrphans?(): Promise<void>;
 }

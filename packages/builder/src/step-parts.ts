@@ -1,8 +1,11 @@
 import type { JsonValue } from "@ctr/oci";
 
-/** A variable or setting that a step reads, by digest: a value may be a secret, and to tell change its digest is enough. */
+/**
+ * A variable or setting that a step reads, or an option of the whole build (`--add-host`), by digest: a value may be a
+ * secret, and to tell change its digest is enough.
+ */
 export interface Ingredient {
-  readonly from: "ARG" | "ENV" | "USER" | "WORKDIR" | "SHELL";
+  readonly from: "ARG" | "ENV" | "USER" | "WORKDIR" | "SHELL" | "OPTION";
   readonly name: string;
   /** Where it entered; undefined when the base image or the caller brought it. */
   readonly line: number | undefined;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { perform } from "@ctr/kernel";
 import { mount } from "@ctr/overlayfs";
-import type { RunRequest, RunWorker } from "../src/index.ts";
+import type { RunMount, RunRequest, RunWorker } from "../src/index.ts";
 
 const because = { option: "test", why: "a worker that is only a chroot" };
 
@@ -15,13 +15,25 @@ export class ChrootWorker implements RunWorker {
     this.requests.push(request);
     const { lowers, upper, work, merged } = request;
     using _overlay = mount({ lowers, upper, work, target: merged });
-    const mounted = request.mounts.map(({ source, target }) => bind(source, join(merged, target)));
+    const mounted: string[] = [];
     try {
+      for (const one of request.mounts) mounted.push(...put(one, merged));
       return { exitCode: await chroot(request) };
     } finally {
-      for (const target of mounted) perform([{ do: "unmount", in: "host", target, detach: false, because }]);
+      for (const target of mounted.reverse()) perform([{ do: "unmount", in: "host", target, detach: false, because }]);
     }
   }
+}
+
+/** What a chroot can show: directories of the builder's, and of layers that hold no links. */
+function put(one: RunMount, merged: string): string[] {
+  const target = join(merged, one.target);
+  if (one.type === "path") return [bind(one.source, target)];
+  if (one.type !== "layers") throw new Error(`a chroot has no ${one.type} mount`);
+  const top = `${merged}${one.target.replaceAll("/", "-")}`;
+  mkdirSync(top);
+  mount({ lowers: one.lowers, ...one.scratch, target: top });
+  return [top, bind(join(top, one.path), target)];
 }
 
 // The mount point stays in the layer: a real worker has a /dev of its own.

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { absolutePath, namesDirectory } from "../src/container-path.ts";
 import { type CopyDestination, type CopyItem, copyTargets } from "../src/copy-targets.ts";
+import { entryFilter, parentsSource } from "../src/entry-filter.ts";
 import { hasWildcard, matchesName, parseNamePattern } from "../src/glob.ts";
 import { changeMode, parseModeChange } from "../src/mode-change.ts";
-import { remoteSource } from "../src/unsupported.ts";
 
 const file = (name: string): CopyItem => ({ name, isDirectory: false });
 const directory = (name: string): CopyItem => ({ name, isDirectory: true });
@@ -18,6 +18,7 @@ describe("where things go", () => {
   const cases: readonly {
     readonly items: readonly CopyItem[];
     readonly destination: CopyDestination;
+    readonly sources?: number;
     readonly is: readonly string[] | RegExp;
     readonly why: string;
   }[] = [
@@ -27,6 +28,26 @@ describe("where things go", () => {
     { items: [file("a")], destination: to("/x", "other"), is: ["/x"], why: "a file is replaced" },
     { items: [file("a")], destination: to("/", "directory"), is: ["/a"], why: "the root is one slash" },
     { items: [directory("d")], destination: to("/x"), is: ["/x"], why: "contents, not the directory" },
+    {
+      items: [directory("d"), directory("e")],
+      destination: to("/x"),
+      sources: 1,
+      is: ["/x", "/x"],
+      why: "what is in all directories that one pattern found",
+    },
+    {
+      items: [directory("d"), directory("e")],
+      destination: to("/x"),
+      is: /must be a directory and end with a \//,
+      why: "not what two operands name",
+    },
+    {
+      items: [file("a"), file("b")],
+      destination: to("/x"),
+      sources: 1,
+      is: /must be a directory and end with a \//,
+      why: "nor two files of one pattern",
+    },
     { items: [directory("d"), file("a")], destination: to("/x/"), is: ["/x", "/x/a"], why: "both kinds at once" },
     {
       items: [file("a"), file("b")],
@@ -53,9 +74,9 @@ describe("where things go", () => {
       why: "nor is there anything below one",
     },
   ];
-  for (const { items, destination, is, why } of cases)
+  for (const { items, destination, sources, is, why } of cases)
     test(`${items.map(({ name }) => name)} to ${destination.path}: ${why}`, () => {
-      const targets = copyTargets(items, destination, "COPY");
+      const targets = copyTargets(items, destination, "COPY", sources);
       if (is instanceof RegExp) expect("wrong" in targets && targets.wrong).toMatch(is);
       else expect(targets).toEqual(is);
     });
@@ -152,10 +173,58 @@ describe("chmod", () => {
     test(`${JSON.stringify(change)} is no mode`, () => expect(parseModeChange(change)).toBeUndefined());
 });
 
-test("what ADD takes from elsewhere", () => {
-  expect(remoteSource("https://example.com/a.tar")).toBe("URL");
-  expect(remoteSource("https://example.com/a.git#main")).toBe("git repository");
-  expect(remoteSource("git@example.com:a/b")).toBe("git repository");
-  expect(remoteSource("http")).toBeUndefined();
-  expect(remoteSource("a.git")).toBeUndefined();
+describe("--exclude and --parents", () => {
+  const cases = [
+    { exclude: ["*.log"], path: "a.log", is: false, why: "at the top" },
+    { exclude: ["*.log"], path: "d/a.log", is: true, why: "a star stops at a slash, as in .dockerignore" },
+    { exclude: ["**/*.log"], path: "d/a.log", is: false, why: "two stars do not" },
+    { exclude: ["d"], path: "d/e/f", is: false, why: "what lies in an excluded directory" },
+    { exclude: ["d", "!d/e"], path: "d/e/f", is: true, why: "an exception brings it back" },
+    { exclude: [], include: "a/*/c", path: "a/b/c", is: true, why: "a match" },
+    { exclude: [], include: "a/*/c", path: "a/b/c/d/e", is: true, why: "and all below it" },
+    { exclude: [], include: "a/*/c", path: "a/b", is: false, why: "a directory on the way is not taken for itself" },
+    { exclude: [], include: "**/package.json", path: "x/y/package.json", is: true, why: "at any depth" },
+    { exclude: ["**/y"], include: "**/package.json", path: "x/y/package.json", is: false, why: "both count" },
+    { exclude: [], include: "", path: "anything", is: true, why: "nothing asked for is everything" },
+  ];
+  for (const { exclude, include, path, is, why } of cases)
+    test(`${exclude} ${include ?? ""} and ${path}: ${why}`, () => {
+      expect(entryFilter({ exclude, ...(include === undefined ? {} : { include }) }).takes(path)).toBe(is);
+    });
+
+  const walks = [
+    { include: "a/b/*.c", directory: "a", is: true, why: "on the way" },
+    { include: "a/b/*.c", directory: "x", is: false, why: "nothing in it can match" },
+    { include: "**/x", directory: "node_modules", is: true, why: "it may" },
+    { include: "a/b", directory: "a/b/c", is: true, why: "below a match" },
+  ];
+  for (const { include, directory, is, why } of walks)
+    test(`${include} looks ${is ? "" : "not "}into ${directory}: ${why}`, () =>
+      expect(entryFilter({ exclude: [], include }).enters(directory)).toBe(is));
+
+  test("a directory is entered whenever something in it is taken", () => {
+    const part = fc.constantFrom("a", "b", "*", "**", "?");
+    const pattern = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+    const path = fc.array(fc.constantFrom("a", "b", "ab"), { minLength: 2, maxLength: 4 });
+    fc.assert(
+      fc.property(pattern, fc.array(pattern, { maxLength: 2 }), path, (include, exclude, parts) => {
+        const filter = entryFilter({ exclude, include });
+        const above = parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join("/"));
+        return !filter.takes(parts.join("/")) || above.every((directory) => filter.enters(directory));
+      }),
+    );
+  });
+
+  const sources = [
+    { source: "a/b/c", is: { base: "", include: "a/b/c", required: "a/b/c" }, why: "all of it is kept" },
+    { source: "/a/./b/c", is: { base: "/a", include: "b/c", required: "a/b/c" }, why: "from the pivot on" },
+    { source: "a/./b/./c", is: { base: "a", include: "b/c", required: "a/b/c" }, why: "the first pivot counts" },
+    { source: "./a/b", is: { base: "", include: "a/b", required: "a/b" }, why: "a dot in front is no pivot" },
+    { source: "a/b/.", is: { base: "", include: "a/b", required: "a/b" }, why: "nor one behind" },
+    { source: "a/./", is: { base: "a", include: "", required: "a" }, why: "all that is in it" },
+    { source: "a*/./b", is: { base: "a*", include: "b", required: undefined }, why: "a pattern may find nothing" },
+    { source: "../a", is: { base: "", include: "a", required: "a" }, why: "nothing is above the root" },
+  ];
+  for (const { source, is, why } of sources)
+    test(`--parents ${source}: ${why}`, () => expect(parentsSource(source)).toEqual(is));
 });

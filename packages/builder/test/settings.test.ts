@@ -170,11 +170,6 @@ describe("commands", () => {
 
 describe("what is not done yet is refused at its place", () => {
   const cases = [
-    {
-      instruction: "RUN --mount=type=cache,target=/c true",
-      is: "RUN --mount=type=cache,target=/c is not supported yet",
-    },
-    { instruction: "RUN --security=insecure true", is: "RUN --security=insecure is not supported yet" },
     { instruction: "RUN --device=vendor.com/x=y true", is: "RUN --device=vendor.com/x=y is not supported yet" },
     { instruction: "COPY --link a b", is: "COPY --link is not supported yet" },
     { instruction: "COPY --parents a b", is: "COPY --parents is not supported yet" },

@@ -8,13 +8,22 @@ export class Failure extends Error {
   }
 }
 
-/** What to tell people about an error. SQLite says what it could not do and not what it is about. */
+const sqliteFull = 13;
+const noSpace = "no space left on device";
+
+/** What to tell people about an error. Who throws it does not always know that the disk is full, nor what to do then. */
 export function reasonOf(error: Error): string {
-  const isDatabase = "code" in error && error.code === "ERR_SQLITE_ERROR";
-  const reason = isDatabase
-    ? `the state database: ${error.message}; look at its disk (dmesg, df) and try again`
-    : error.message;
-  return harmless(reason);
+  const sqlite = "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
+  const message = sqlite === undefined ? error.message : `the state database: ${error.message}`;
+  if (!message.includes(noSpace) && (sqlite === sqliteFull || isNoSpace(error)))
+    return harmless(`${noSpace}; remove what is not needed (ctr system prune): ${message}`);
+  return harmless(sqlite === undefined ? message : `${message}; look at its disk (dmesg, df) and try again`);
+}
+
+function isNoSpace(error: Error): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+    if ("code" in cause && /^(?:ERR_KERNEL_)?(?:ENOSPC|EDQUOT)$/.test(String(cause.code))) return true;
+  return false;
 }
 
 /** What a terminal must not be told by a name or a path: escape sequences, and marks that turn text around. */

@@ -104,7 +104,7 @@ export function createOptions(flags: RunFlags, target: string, command: readonly
     capDrop: list("capDrop"),
     ...security,
     mounts: [...list("volume").map(bind), ...list("tmpfs").map(parseTmpfs)],
-    resources: resources(flags),
+    resources: limitsOf(flags),
     ...optional("oomScoreAdj", integer(flags, "oomScoreAdj", -1000, 1000)),
     rlimits: list("ulimit").map(rlimit),
     sysctl: Object.fromEntries(list("sysctl").map((one) => splitPair(one))),
@@ -194,7 +194,8 @@ function integer(flags: RunFlags, name: string, least: number, most: number): nu
   return number;
 }
 
-function resources(flags: RunFlags): LinuxResources {
+/** What the flags of memory, CPUs, processes and block I/O limit. */
+export function limitsOf(flags: RunFlags): LinuxResources {
   const size = (name: string, option: string): number | undefined => {
     const text = flags[name] as string | undefined;
     return text === undefined ? undefined : text === "-1" ? -1 : parseSize(text, option);
@@ -253,7 +254,7 @@ function throttled(text: string, bytes: boolean): ThrottleDevice {
   return { major: (status.rdev >> 8) & 0xfff, minor: (status.rdev & 0xff) | ((status.rdev >> 12) & 0xfff00), rate };
 }
 
-function rlimit(text: string): Rlimit {
+export function rlimit(text: string): Rlimit {
   const match = /^([a-z]+)=(-?\d{1,18})(?::(-?\d{1,18}))?$/.exec(text);
   if (match === null) throw new Failure(`invalid --ulimit ${JSON.stringify(text)}: write nofile=1024:2048`, 125);
   const soft = Number(match[2]);

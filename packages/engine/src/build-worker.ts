@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, createReadStream, mkdirSync, openSync } from "node:fs";
-import { join } from "node:path";
 import type { RunRequest, RunWorker } from "@ctr/builder";
-import { exitCode, makePipe, perform } from "@ctr/kernel";
+import { exitCode, isKernelError, KernelError, makePipe, perform } from "@ctr/kernel";
 import type { Lease } from "@ctr/network";
 import { overlaySteps, takesLowersOneByOne } from "@ctr/overlayfs";
 import type { Step } from "@ctr/plan";
 import { hostFacts, programError, type RunningContainer, RuntimeError, run } from "@ctr/runtime";
+import { type CommandSettings, containerSettings } from "./build-commands.ts";
+import { type BuildMounts, buildMounts } from "./build-mounts.ts";
+import { commandDirectory, endOrphans } from "./build-orphans.ts";
 import { writeNameFiles } from "./container-files.ts";
 import { containerUser } from "./container-user.ts";
 import type { Context } from "./context.ts";
@@ -15,21 +17,26 @@ import { mountStubs, removeStubs } from "./mount-stubs.ts";
 import { ociConfig } from "./oci-config.ts";
 
 /** Runs the commands of a build: each in a container with every default wall, as a child of this process. */
-export function buildWorker(context: Context): RunWorker {
-  return { run: (request) => runStep(context, request) };
+export function buildWorker(context: Context, settings: CommandSettings = {}): RunWorker {
+  return { run: (request) => runStep(context, request, settings), endOrphans: () => endOrphans(context) };
 }
 
-async function runStep(context: Context, request: RunRequest): Promise<{ exitCode: number }> {
+async function runStep(
+  context: Context,
+  request: RunRequest,
+  settings: CommandSettings,
+): Promise<{ exitCode: number }> {
   const id = `b${randomBytes(31).toString("hex")}`; // no container's: those are 64 digits of hexadecimal
-  const files = join(context.root, "tmp", id);
-  const options = optionsOf(request);
-  const stubs = mountStubs(request);
+  const files = commandDirectory(context.root, id);
+  const options = { ...optionsOf(request), ...containerSettings(settings) };
+  const stubs = mountStubs({ ...request, targets: request.mounts.map(({ target }) => target) });
   mkdirSync(files, { recursive: true, mode: 0o700 });
   const lease =
     options.network === "bridge" ? context.network.lease({ containerId: id, hostname: "build", ports: [] }) : undefined;
   try {
     writeNameFiles(files, id, options, lease);
-    return { exitCode: await runContainer(context, request, { id, files, options, lease }) };
+    await using mounted = await buildMounts(request.mounts, files);
+    return { exitCode: await runContainer(context, request, { id, files, options, lease, mounted }) };
   } catch (error) {
     if (error instanceof RuntimeError && error.exitCode !== 125) {
       request.output("stderr", Buffer.from(`${error.message}\n`));
@@ -38,7 +45,7 @@ async function runStep(context: Context, request: RunRequest): Promise<{ exitCod
     throw error;
   } finally {
     if (lease !== undefined) await context.network.disconnect(id);
-    removeStubs(request.upper, stubs);
+    removeStubs({ ...request, stubs });
     perform([{ do: "remove", in: "host", path: files, because: { option: "build", why: "the step is over" } }]);
   }
 }
@@ -48,6 +55,7 @@ interface Place {
   readonly files: string;
   readonly options: CreateOptions;
   readonly lease: Lease | undefined;
+  readonly mounted: BuildMounts;
 }
 
 async function runContainer(context: Context, request: RunRequest, place: Place): Promise<number> {
@@ -56,7 +64,7 @@ async function runContainer(context: Context, request: RunRequest, place: Place)
   const facts = hostFacts();
   const config = ociConfig({
     id: place.id,
-    options: place.options,
+    options: { ...place.options, mounts: place.mounted.mounts },
     image: { Env: request.env },
     args: request.args,
     user: containerUser({ user: request.user, groupAdd: [], root: overlay }),
@@ -65,12 +73,11 @@ async function runContainer(context: Context, request: RunRequest, place: Place)
     files: place.files,
     pidOf: () => 0,
   });
-  const mountRoot: Step[] = overlaySteps({
-    ...overlay,
-    oneByOne: takesLowersOneByOne(),
-    target: request.merged,
-    because,
-  });
+  const oneByOne = takesLowersOneByOne();
+  const mountRoot: Step[] = [
+    ...overlaySteps({ ...overlay, oneByOne, target: request.merged, because }),
+    ...place.mounted.steps,
+  ];
   const output = [makePipe(), makePipe()] as const;
   const nothing = openSync("/dev/null", "r");
   const { lease } = place;
@@ -86,7 +93,8 @@ async function runContainer(context: Context, request: RunRequest, place: Place)
         ...(lease === undefined
           ? {}
           : { network: { steps: lease.steps, connect: (pid) => context.network.connect(lease, { pid }) } }),
-        stdio: [nothing, output[0].write, output[1].write],
+        stdio:
+          request.terminal === undefined ? [nothing, output[0].write, output[1].write] : [nothing, nothing, nothing],
       });
     } finally {
       closeSync(output[0].write);
@@ -94,30 +102,41 @@ async function runContainer(context: Context, request: RunRequest, place: Place)
     }
     const stop = (): void => container.kill("SIGKILL");
     request.signal?.addEventListener("abort", stop, { once: true });
+    const shown = container.terminal === undefined ? undefined : request.terminal?.opened(container.terminal);
     const ending = await container.ended();
+    await shown;
     request.signal?.removeEventListener("abort", stop);
     await copied;
     request.signal?.throwIfAborted();
     return exitCode(ending);
   } catch (error) {
-    throw programError(error);
+    throw withoutSecrets(programError(error));
   } finally {
     closeSync(nothing);
   }
+}
+
+/** The same error without its step: there a secret is a file's bytes, or a variable. Whoever logs an error logs all of it. */
+function withoutSecrets(error: unknown): unknown {
+  if (error instanceof RuntimeError)
+    return new RuntimeError(
+      error.code,
+      error.message,
+      error.exitCode === undefined ? {} : { exitCode: error.exitCode },
+    );
+  if (!isKernelError(error) || (error.step?.do !== "exec" && error.step?.do !== "makeFile")) return error;
+  const { syscall, errno, path, hint } = error;
+  return new KernelError({ syscall, errno, path, detail: hint });
 }
 
 function optionsOf(request: RunRequest): CreateOptions {
   const network: NetworkMode = request.network === "default" ? "bridge" : request.network;
   return {
     hostname: request.hostname ?? "build",
+    ...(request.terminal === undefined ? {} : { tty: true, terminalSize: request.terminal.size }),
     workdir: request.cwd,
     network,
-    mounts: request.mounts.map((mount) => ({
-      destination: mount.target,
-      type: "bind",
-      source: mount.source,
-      options: ["rbind", mount.readOnly ? "rro" : "rw", "rprivate"],
-    })),
+    privileged: request.security === "insecure",
   };
 }
 

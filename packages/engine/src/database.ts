@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { ContainerRecord } from "./container-record.ts";
@@ -15,7 +15,9 @@ export function openDatabase(root: string): DatabaseSync {
     mkdirSync(root, { recursive: true, mode: 0o710 });
     mkdirSync(join(root, "containers"), { recursive: true, mode: 0o700 });
     keepReserve(root);
-    return prepareDatabase(new DatabaseSync(join(root, "ctr.db")));
+    const path = join(root, "ctr.db");
+    if (!existsSync(path)) closeSync(openSync(path, "a", 0o600)); // whatever the caller's umask; its side files get the same
+    return prepareDatabase(new DatabaseSync(path));
   } catch (cause) {
     throw new EngineError(
       "ERR_ENGINE_STATE",
@@ -33,8 +35,12 @@ function whyNot(root: string, error: Error): string {
   } catch {
     // It is not there: the error itself says so.
   }
-  return error.message;
+  const isFull = "errcode" in error && error.errcode === sqliteFull;
+  if (isFull) return `no space left on device (${error.message})`;
+  return "errcode" in error ? `${error.message}; look at its disk (dmesg, df) and try again` : error.message;
 }
+
+const sqliteFull = 13;
 
 function prepareDatabase(database: DatabaseSync): DatabaseSync {
   database.exec(

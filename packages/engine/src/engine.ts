@@ -1,11 +1,15 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import type { BuildEvent } from "@ctr/builder";
-import { openStore, type Removal } from "@ctr/image-store";
+import type { CacheEntry, CacheMountInfo, PrunedCache, PruneOptions } from "@ctr/builder";
+import { openStore } from "@ctr/image-store";
 import { diskUsage, syncFileSystem } from "@ctr/kernel";
 import { openNetwork } from "@ctr/network";
+import type { Descriptor, Digest } from "@ctr/oci";
 import { blobMaker } from "./blob-maker.ts";
-import type { BuildOptions } from "./build.ts";
+import type { BuildOptions, EngineBuildEvent } from "./build.ts";
+import { cacheMountPlace } from "./build-cache-mounts.ts";
+import type { VerifyEvent } from "./build-verify.ts";
+import type { BuiltImage } from "./built-image.ts";
 import { Containers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { ContainerTable, openDatabase } from "./database.ts";
@@ -15,6 +19,7 @@ import type { Document } from "./inspect.ts";
 import { housekeeping } from "./refresh.ts";
 import { noteBuild } from "./reuse-transfers.ts";
 import type { System } from "./system.ts";
+import { parseTimestamp } from "./time-stamp.ts";
 
 export interface EngineOptions {
   /** Where all state is kept; made when missing. */
@@ -32,6 +37,12 @@ export function defaultRoot(): string {
 /** Open a state directory. Any number of processes may have the same one open; none has to stay. */
 export function openEngine(o: EngineOptions = {}): Engine {
   return new Engine(o);
+}
+
+/** What of the build cache may go. */
+export interface PruneCacheRequest extends PruneOptions {
+  /** Only what no build used since: a duration such as `24h`, or a time. */
+  readonly until?: string;
 }
 
 /** Containers, images and networks of one state directory. */
@@ -67,16 +78,57 @@ export class Engine implements Disposable {
    *
    * @throws {BuilderError} {DockerfileError} with file, line and column
    */
-  async *build(o: BuildOptions): AsyncGenerator<BuildEvent, void, undefined> {
+  async *build(o: BuildOptions): AsyncGenerator<EngineBuildEvent, void, undefined> {
     // A third of the program, which no other command needs.
     const { buildImage } = await import("./build.ts");
-    yield* noteBuild(this.#context, buildImage(this.#context, o));
+    const started = Date.now();
+    let hasRun = false;
+    for await (const event of noteBuild(this.#context, buildImage(this.#context, o))) {
+      hasRun ||= event.type === "stepFinished" && event.outcome.decision === "ran";
+      yield event;
+    }
+    if (!hasRun) return; // nothing grew
+    const { collectBuildCache } = await import("./build-gc.ts");
+    await collectBuildCache(this.#context, started);
+  }
+
+  /** Build twice and compare. @see {@link verifyBuild} */
+  async *verifyBuild(o: BuildOptions): AsyncGenerator<VerifyEvent, void, undefined> {
+    const { verifyBuild } = await import("./build-verify.ts");
+    yield* verifyBuild(this.#context, o);
+  }
+
+  /** What a build made, to write it elsewhere: `target` and `chainId` are those of its last event. */
+  async built(o: { readonly target: Descriptor; readonly chainId: Digest | undefined }): Promise<BuiltImage> {
+    const { BuiltImage } = await import("./built-image.ts");
+    return new BuiltImage(this.#context, o.target, o.chainId);
   }
 
   /** Forget what builds did, so that the layers that only they keep can go. @see {@link pruneBuildCache} */
-  async pruneBuildCache(): Promise<Removal> {
+  async pruneBuildCache(o: PruneCacheRequest = {}): Promise<PrunedCache> {
+    const { until, ...options } = o;
     const { pruneBuildCache } = await import("@ctr/builder");
-    return pruneBuildCache({ store: this.#context.store, database: this.#context.database });
+    const { store, database } = this.#context;
+    const unusedFor = until === undefined ? (o.unusedFor ?? 0) : Date.now() - parseTimestamp(until);
+    return pruneBuildCache({ ...options, unusedFor, store, database });
+  }
+
+  /** Layers that builds keep. @see {@link buildCacheUsage} */
+  async buildCache(): Promise<CacheEntry[]> {
+    const { buildCacheUsage } = await import("@ctr/builder");
+    return buildCacheUsage({ store: this.#context.store, database: this.#context.database });
+  }
+
+  /** Directories behind `RUN --mount=type=cache`. @see {@link listCacheMounts} */
+  async cacheMounts(): Promise<CacheMountInfo[]> {
+    const { listCacheMounts } = await import("@ctr/builder");
+    return listCacheMounts(cacheMountPlace(this.#context));
+  }
+
+  /** Remove those that no command has now. @returns what is gone */
+  async removeCacheMounts(filter: (mount: CacheMountInfo) => boolean = () => true): Promise<CacheMountInfo[]> {
+    const { removeCacheMounts } = await import("@ctr/builder");
+    return removeCacheMounts({ ...cacheMountPlace(this.#context), filter });
   }
 
   /** What it takes on disk, whether all of it is sound, and how to get rid of what is not needed. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { endingOf, exitCode } from "@ctr/kernel";
+import { endOrphans } from "./build-orphans.ts";
 import { containerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Context, isAlive, thisProcess } from "./context.ts";
@@ -93,6 +94,7 @@ async function waitForOther(context: Context, record: ContainerRecord): Promise<
  */
 export async function housekeeping(context: Context, o: { readonly network: boolean }): Promise<void> {
   for (const record of context.table.all()) await tidy(context, record);
+  await endOrphans(context);
   await context.store.housekeeping();
   if (o.network)
     context.network.housekeeping((id) =>

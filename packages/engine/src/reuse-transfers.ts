@@ -1,7 +1,7 @@
-import type { BuildEvent } from "@ctr/builder";
 import type { ImageVariant, StoredImage } from "@ctr/image-store";
 import { type Digest, familiarReference, parseReference } from "@ctr/oci";
 import type { PullEvent } from "@ctr/registry";
+import type { BuiltVariant, EngineBuildEvent } from "./build.ts";
 import type { Context } from "./context.ts";
 import type { EnginePushEvent } from "./push.ts";
 import { imageSource } from "./reuse-images.ts";
@@ -106,8 +106,8 @@ function notePushed(context: Context, reference: string, root: Digest, sent: Rea
 /** The events of a build, and a note of which layers it had to make before the last of them. */
 export async function* noteBuild(
   context: Context,
-  events: AsyncIterable<BuildEvent>,
-): AsyncGenerator<BuildEvent, void, undefined> {
+  events: AsyncIterable<EngineBuildEvent>,
+): AsyncGenerator<EngineBuildEvent, void, undefined> {
   const made = new Set<Digest>();
   for await (const event of events) {
     if (event.type === "stepFinished" && event.outcome.decision === "ran" && event.layer !== undefined)
@@ -119,7 +119,7 @@ export async function* noteBuild(
 
 async function noteMade(
   context: Context,
-  { id, names: [name] }: Extract<BuildEvent, { type: "imageFinished" }>,
+  { id, names: [name] }: BuiltVariant,
   made: ReadonlySet<Digest>,
 ): Promise<void> {
   const { image, variant } = context.store.resolve(id);

@@ -1,17 +1,21 @@
 import { decompress, LayerError } from "@ctr/layers";
 import { BuilderError, type Place } from "../builder-error.ts";
-import type { Tree } from "./tree.ts";
+
+/** Where the bytes of files come from. */
+export interface ContentSource {
+  content(path: string): AsyncIterable<Uint8Array>;
+}
 
 /**
  * Whether ADD unpacks a file: a tar archive by its content, whatever its name is.
  *
  * @throws {BuilderError} `ERR_BUILDER_UNSUPPORTED` when bzip2 or xz, which read such archives, is not installed
  */
-export async function isArchive(tree: Tree, path: string, place: Place): Promise<boolean> {
+export async function isArchive(source: ContentSource, path: string, place?: Place): Promise<boolean> {
   const start: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of decompress(tree.content(path), { accept: "any" })) {
+    for await (const chunk of decompress(source.content(path), { accept: "any" })) {
       start.push(chunk);
       length += chunk.length;
       if (length >= blockBytes) break;
@@ -19,7 +23,8 @@ export async function isArchive(tree: Tree, path: string, place: Place): Promise
   } catch (error) {
     if (!(error instanceof LayerError)) throw error;
     if (error.code !== "ERR_LAYERS_PROGRAM") return false; // looks compressed and is not: a file like any other
-    const message = `ADD of ${path}: ${error.message}; COPY takes it as it is`;
+    const message =
+      place === undefined ? `${path}: ${error.message}` : `ADD of ${path}: ${error.message}; COPY takes it as it is`;
     throw new BuilderError({ code: "ERR_BUILDER_UNSUPPORTED", message, place, cause: error });
   }
   return length >= blockBytes && isHeader(Buffer.concat(start).subarray(0, blockBytes));

@@ -8,6 +8,7 @@ import {
   type ImageConfig,
   isOciError,
   layerCompression,
+  type Manifest,
   mediaTypes,
   type Platform,
   parseReference,
@@ -49,12 +50,31 @@ export async function loadImage(o: {
   readonly holder: string;
   readonly signal: AbortSignal | undefined;
 }): Promise<BaseImage> {
-  const { store, name, place } = o;
   const resolved = resolve(o);
-  const { manifest, config } = await store.read(resolved);
+  const { manifest, config } = await o.store.read(resolved);
+  return unpackImage({ ...o, manifest, config, id: resolved.variant.config, shown: shownName(o.name) });
+}
+
+/**
+ * Unpack what of an image is not unpacked; its blobs are in the store. Its layers are held for `holder`.
+ *
+ * @throws {BuilderError} `ERR_BUILDER_IMAGE`
+ */
+export async function unpackImage(o: {
+  readonly store: ImageStore;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+  readonly id: Digest;
+  /** Its name for people. */
+  readonly shown: string;
+  readonly place: Place;
+  readonly holder: string;
+  readonly signal: AbortSignal | undefined;
+}): Promise<BaseImage> {
+  const { store, manifest, config, id, shown, place } = o;
   const chain = chainOf(config.rootfs.diff_ids);
   if (manifest.layers.length !== chain.length)
-    throw new BuilderError({ code: "ERR_BUILDER_IMAGE", message: `image ${name} contradicts itself`, place });
+    throw new BuilderError({ code: "ERR_BUILDER_IMAGE", message: `image ${shown} contradicts itself`, place });
   const layers = chain.map((chainId, index) => ({
     diffId: config.rootfs.diff_ids[index]!,
     chainId,
@@ -64,7 +84,7 @@ export async function loadImage(o: {
     await unpack({ ...o, layer, archive: manifest.layers[index]!.digest, parent: layers[index - 1]?.chainId });
   const top = layers.at(-1);
   if (top !== undefined) store.hold({ chainId: top.chainId, holder: o.holder });
-  return { name: shownName(name), id: resolved.variant.config, config, layers };
+  return { name: shown, id, config, layers };
 }
 
 function shownName(name: string): string {

@@ -9,7 +9,11 @@ import {
   stages as stagesOf,
 } from "@ctr/dockerfile";
 import { type Platform, parsePlatform } from "@ctr/oci";
+import type { ShownStep } from "../build-event.ts";
 import { BuilderError, placeOf } from "../builder-error.ts";
+import { type Entitlement, refuseForbidden } from "../entitlements.ts";
+import { namesOfSources } from "../mount-definition.ts";
+import { shownSteps } from "../shown-step.ts";
 import { refuseUnsupported } from "../unsupported.ts";
 import { type GlobalArguments, globalArguments, platformArguments, unusedArguments } from "../variables.ts";
 import type { BaseImage } from "./base-image.ts";
@@ -30,6 +34,8 @@ export interface PlannedStage {
   readonly steps: readonly StepInstruction[];
   /** Stages before it that `--from` may mean. */
   readonly earlier: readonly Stage[];
+  /** FROM and each step, as displays count them. */
+  readonly shown: readonly ShownStep[];
   /** Number of its FROM. */
   readonly firstStep: number;
   /** What FROM or the caller asks for; undefined: whatever this machine runs best. */
@@ -54,13 +60,17 @@ export interface PlanOptions {
   /** What the caller asks for. */
   readonly platform: Platform | undefined;
   readonly host: Platform;
+  readonly allow: readonly Entitlement[];
   readonly loadImage: (name: string, platform: Platform | undefined, from: FromInstruction) => Promise<BaseImage>;
+  /** Names that mean a context before any stage or image. */
+  readonly contexts: { has(name: string): boolean; isFiles(name: string): boolean };
 }
 
 /**
  * Find out which stages are to be built and from what, before anything is done.
  *
- * @throws {BuilderError} `ERR_BUILDER_TARGET`, `ERR_BUILDER_IMAGE`, `ERR_BUILDER_OPERAND`, `ERR_BUILDER_UNSUPPORTED`
+ * @throws {BuilderError} `ERR_BUILDER_TARGET`, `ERR_BUILDER_IMAGE`, `ERR_BUILDER_OPERAND`, `ERR_BUILDER_UNSUPPORTED`,
+ *   `ERR_BUILDER_NOT_ALLOWED`
  */
 export async function planBuild(o: PlanOptions): Promise<BuildPlan> {
   const { globalArgs, stages } = stagesOf(o.dockerfile);
@@ -73,7 +83,7 @@ export async function planBuild(o: PlanOptions): Promise<BuildPlan> {
     if (planned.has(index)) return;
     const stage = await planStage(o, stages, index, globals);
     planned.set(index, stage);
-    for (const dependency of dependenciesOf(stage)) await plan(dependency);
+    for (const dependency of dependenciesOf(stage, o)) await plan(dependency);
   };
   await plan(target);
   let step = 1;
@@ -112,9 +122,19 @@ async function planStage(
   const earlier = stages.slice(0, index);
   const base = await baseOf(o, value.base, earlier, asked, from);
   const triggers = await triggersOf(base, stages, o);
-  const steps = [...triggers, ...instructions];
-  for (const step of steps) refuseUnsupported(step);
-  return { index, label: name ?? String(index), from, base, steps, earlier, asked, platform: asked ?? o.host };
+  const files = o.contexts.isFiles(value.base) ? [filesOf(value.base)] : [];
+  const steps = [...files, ...triggers, ...instructions];
+  for (const step of steps) {
+    refuseUnsupported(step);
+    if (step.name === "RUN") refuseForbidden(step, o.allow, placeOf(step, step.file));
+  }
+  const shown = shownSteps({ name, index, stages: stages.length, isImage: base.kind === "image", steps });
+  return { index, label: name ?? String(index), from, base, steps, earlier, asked, platform: asked ?? o.host, shown };
+}
+
+/** FROM a context that is files and no image: an image that has them. */
+function filesOf(context: string): StepInstruction {
+  return parseInstruction(`COPY --from=${context} / /`, { file: `context ${context}` }) as StepInstruction;
 }
 
 function platformOf(text: string, o: PlanOptions, from: FromInstruction): Platform {
@@ -133,6 +153,10 @@ async function baseOf(
   platform: Platform | undefined,
   from: FromInstruction,
 ): Promise<PlannedStage["base"]> {
+  if (o.contexts.has(name))
+    return o.contexts.isFiles(name)
+      ? { kind: "scratch" }
+      : { kind: "image", image: await o.loadImage(name, platform, from) };
   // A number means no stage here: an image may be called like it.
   const stage = /^\d+$/.test(name) ? undefined : findStage(earlier, name);
   if (stage !== undefined) return { kind: "stage", index: stage.index };
@@ -162,13 +186,18 @@ async function triggersOf(
 }
 
 /** Stages that a stage begins with or copies from. */
-function dependenciesOf(stage: Pick<PlannedStage, "base" | "steps" | "earlier">): number[] {
+function dependenciesOf(stage: Pick<PlannedStage, "base" | "steps" | "earlier">, { contexts }: PlanOptions): number[] {
   const copied = stage.steps.flatMap((step) => {
-    const found = step.name === "COPY" && step.from !== undefined ? findStage(stage.earlier, step.from) : undefined;
-    return found === undefined ? [] : [found.index];
+    return namesOfSources(step).flatMap((name) => {
+      const found = contexts.has(name) ? undefined : findStage(stage.earlier, name);
+      return found === undefined ? [] : [found.index];
+    });
   });
   return [...(stage.base.kind === "stage" ? [stage.base.index] : []), ...copied];
 }
+
+/** What tells the builder something, and so is no argument of the file's. */
+const isBuiltIn = (name: string): boolean => name === "SOURCE_DATE_EPOCH" || name.startsWith("BUILDKIT_");
 
 function warningsOf(o: PlanOptions, needed: readonly PlannedStage[]): BuildPlan["warnings"] {
   const declared = new Set(
@@ -176,7 +205,7 @@ function warningsOf(o: PlanOptions, needed: readonly PlannedStage[]): BuildPlan[
   );
   for (const stage of needed)
     for (const step of stage.steps) if (step.name === "ARG") for (const { key } of step.args) declared.add(key.text);
-  const unused = unusedArguments(o.given, declared).filter((name) => name !== "SOURCE_DATE_EPOCH");
+  const unused = unusedArguments(o.given, declared).filter((name) => !isBuiltIn(name));
   const message = `One or more build-args [${unused.join(" ")}] were not consumed`;
   return [
     ...o.dockerfile.warnings.map((warning) => ({ message: warning.message, line: warning.range.start.line })),

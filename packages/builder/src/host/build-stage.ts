@@ -1,31 +1,43 @@
-import { type Expanded, expandInstruction, findStage, isDockerfileError, type RunFields } from "@ctr/dockerfile";
+import { type Expanded, expandInstruction, findStage, isDockerfileError } from "@ctr/dockerfile";
 import { type ImageStore, isImageStoreError } from "@ctr/image-store";
 import { formatPlatform, type JsonValue } from "@ctr/oci";
 import type { BuildEvent, BuiltLayer, StepOutcome } from "../build-event.ts";
 import { BuilderError, isBuilderError, type Place, placeOf } from "../builder-error.ts";
+import type { CacheRecord } from "../cache-record.ts";
 import { type Cause, findCauses } from "../cause.ts";
 import { absolutePath } from "../container-path.ts";
+import type { FailedRun } from "../failed-run.ts";
 import { historyText, runHistoryText } from "../history-text.ts";
 import { applySetting, defaultShell, type Setting, SettingFailure } from "../image-settings.ts";
+import { namesOfSources, placeMounts } from "../mount-definition.ts";
 import { runCommand } from "../run-command.ts";
 import type { RunWorker } from "../run-worker.ts";
 import { findEarlier, type Ingredient, keyText, type StepParts } from "../step-parts.ts";
 import { Variables } from "../variables.ts";
-import { layerDirectories, loadImage } from "./base-image.ts";
+import { layerDirectories } from "./base-image.ts";
 import type { BuildPlan, PlannedStage, StepInstruction } from "./build-plan.ts";
 import type { BuildCache, StepResult } from "./cache-database.ts";
 import type { CopySource } from "./copy-source.ts";
 import { collectFiles, copyFiles, modeOf, type TransferFields } from "./copy-step.ts";
-import { isLined, settingsOf, usedVariables, visibleVariables } from "./ingredients.ts";
+import { refuseForeign } from "./foreign-platform.ts";
+import type { ImageLoader } from "./image-loader.ts";
+import type { ImportedCache } from "./imported-cache.ts";
+import { buildOptions, isLined, settingsOf, timeOption, usedVariables, visibleVariables } from "./ingredients.ts";
+import { placeLayer } from "./linked-layer.ts";
+import type { OpenedSource } from "./mount-source.ts";
+import type { NamedContexts } from "./named-contexts.ts";
+import type { RemoteFiles } from "./remote-files.ts";
 import { runCommandOn } from "./run-step.ts";
-import { holdLayer, sealLayer, sha256 } from "./seal-layer.ts";
+import { holdLayer, layerHolder, sealLayer, sha256 } from "./seal-layer.ts";
 import { chainOfState, initialState, linesOf, type StageState, withHistory, withLayer } from "./stage-state.ts";
+import { type MountServices, StepMounts } from "./step-mounts.ts";
+import { Tree } from "./tree.ts";
 import { ownerOf } from "./user.ts";
 import type { LayerDraft, Workspace } from "./workspace.ts";
 import { EntryWriter, type Owner, resolveTarget } from "./write-entries.ts";
 
 /** What all stages of a build share. */
-export interface BuildServices {
+export interface BuildServices extends MountServices {
   readonly store: ImageStore;
   readonly cache: BuildCache;
   readonly workspace: Workspace;
@@ -35,7 +47,22 @@ export interface BuildServices {
   /** Tells builds of one file from those of others. */
   readonly project: string;
   readonly given: ReadonlyMap<string, string>;
+  /** Images that FROM and --from name. */
+  readonly images: ImageLoader;
+  /** What names mean before any stage or image. */
+  readonly contexts: NamedContexts;
+  /** What ADD takes from elsewhere. */
+  readonly remote: RemoteFiles;
+  readonly imported: ImportedCache;
+  /** Every step that is done, for whoever exports the cache. */
+  readonly records: CacheRecord[];
+  /** Whether later builds can find the steps. */
+  readonly remember: boolean;
   readonly noCache: boolean;
+  readonly noCacheStages: readonly string[];
+  /** Flags that are about all commands, with their values. */
+  readonly commandOptions: Readonly<Record<string, string>>;
+  readonly onFailure: ((failed: FailedRun) => Promise<void>) | undefined;
   readonly network: "default" | "none" | "host";
   readonly hostname: string | undefined;
   readonly sourceDateEpoch: number | undefined;
@@ -53,6 +80,8 @@ interface FileStep {
   readonly inputs: StepParts["inputs"];
   readonly ingredients: readonly Ingredient[];
   readonly readsAll: boolean;
+  /** Made on nothing: what lies below is no part of its key. */
+  readonly linked?: boolean;
   readonly history: string;
   readonly make: (draft: LayerDraft) => Promise<void>;
 }
@@ -65,6 +94,7 @@ export class StageBuilder {
   readonly #s: BuildServices;
   readonly #stage: PlannedStage;
   readonly #records: ReturnType<BuildCache["records"]>;
+  readonly #noCache: boolean;
   readonly #sources: ReadonlySet<string>;
   #state: StageState;
   #variables: Variables;
@@ -77,7 +107,10 @@ export class StageBuilder {
     this.#stage = stage;
     // Taken now: the places are written anew while the steps are done.
     this.#records = services.cache.records(services.project, stage.label);
+    if (this.#records.length === 0) this.#records = services.imported.records(stage.label);
     this.#sources = new Set(stage.steps.map(sourceOf));
+    const names = services.noCacheStages.map((name) => name.toLowerCase());
+    this.#noCache = services.noCache || names.includes(stage.label) || names.includes(String(stage.index));
     this.#state = initialState(stage, below);
     this.#variables = new Variables(this.#state.env, services.plan.globals, services.given);
   }
@@ -90,16 +123,26 @@ export class StageBuilder {
       this.#ordinal = index;
       // A trigger of the base has no line of its own in this file: FROM's brought it.
       const line = instruction.file === from.file ? instruction.range.start.line : from.range.start.line;
+      await this.#awaitSource(instruction); // not a part of the step's time
       await this.#step(firstStep + 1 + index, instruction.source, line, () => this.#do(instruction));
     }
-    this.#s.cache.cutStage(this.#s.project, label, steps.length);
+    if (this.#s.remember) this.#s.cache.cutStage(this.#s.project, label, steps.length);
     return this.#state;
+  }
+
+  async #awaitSource(instruction: StepInstruction): Promise<void> {
+    for (const name of namesOfSources(instruction)) {
+      if (this.#s.contexts.has(name)) continue;
+      const source = findStage(this.#stage.earlier, name);
+      if (source !== undefined) await this.#s.stage(source.index);
+    }
   }
 
   async #step(step: number, instruction: string, line: number, work: () => Promise<Finished>): Promise<void> {
     const { emit, plan, signal } = this.#s;
     signal?.throwIfAborted();
-    emit({ type: "stepStarted", step, total: plan.total, stage: this.#stage.label, line, instruction });
+    const shown = this.#stage.shown[step - this.#stage.firstStep]!;
+    emit({ type: "stepStarted", step, total: plan.total, stage: this.#stage.label, line, instruction, shown });
     const started = performance.now();
     const { outcome, layer } = await work();
     emit({ type: "stepFinished", step, outcome, layer, milliseconds: performance.now() - started });
@@ -166,9 +209,10 @@ export class StageBuilder {
     }
   }
 
-  async #run(instruction: StepInstruction & RunFields<unknown>, place: Place): Promise<Finished> {
+  async #run(instruction: Extract<StepInstruction, { readonly name: "RUN" }>, place: Place): Promise<Finished> {
     const { config } = this.#state;
-    const { hostname, worker, workspace, signal, emit } = this.#s;
+    const { hostname, worker, workspace, signal, emit, onFailure } = this.#s;
+    const { security } = instruction;
     const command = runCommand(instruction, config.Shell ?? defaultShell);
     const user = config.User ?? "";
     const cwd = absolutePath("/", config.WorkingDir ?? "/");
@@ -176,14 +220,23 @@ export class StageBuilder {
     const network = asked ? instruction.network : this.#s.network;
     const step = this.#stage.firstStep + 1 + this.#ordinal;
     const settings = ["USER", "WORKDIR", ...(instruction.command.form === "shell" ? ["SHELL" as const] : [])] as const;
-    return this.#fileStep(instruction, {
-      operation: ["RUN", [...command.args], command.script?.text ?? "", user, cwd, network],
-      inputs: [],
-      ingredients: [...visibleVariables(this.#variables), ...settingsOf(this.#state, settings)],
+    using mounts = await this.#mounts(instruction, cwd);
+    const operation = ["RUN", [...command.args], command.script?.text ?? "", user, cwd, network];
+    return await this.#fileStep(instruction, {
+      operation: [...operation, security, [...mounts.operation]],
+      inputs: mounts.inputs,
+      ingredients: [
+        ...visibleVariables(this.#variables),
+        ...settingsOf(this.#state, settings),
+        ...buildOptions({ ...this.#s, network: asked ? undefined : network }),
+      ],
       readsAll: true,
       history: runHistoryText(command.args, this.#variables.args),
-      make: (draft) =>
-        runCommandOn({
+      make: (draft) => {
+        refuseForeign(this.#state.platform, place);
+        return runCommandOn({
+          mounts,
+          security,
           worker,
           workspace,
           draft,
@@ -194,10 +247,20 @@ export class StageBuilder {
           network,
           hostname,
           output: (stream, chunk) => emit({ type: "stepOutput", step, stream, chunk }),
+          onFailure,
           place,
           signal,
-        }),
+        });
+      },
     });
+  }
+
+  #mounts(instruction: Extract<StepInstruction, { readonly name: "RUN" }>, workdir: string): Promise<StepMounts> {
+    const { mounts } = expandInstruction(instruction, this.#variables.lookup).value;
+    const places = instruction.mounts.map((word) => placeOf(word, instruction.file));
+    return StepMounts.read(placeMounts(mounts, workdir, places), this.#s, async (from, { place }) =>
+      from === undefined ? { ...this.#s.context, layers: undefined, close: () => {} } : this.#sourceOf(from, place),
+    );
   }
 
   async #copy(
@@ -212,11 +275,14 @@ export class StageBuilder {
     const source = from === undefined ? { ...this.#s.context, close: () => {} } : await this.#sourceOf(from, place);
     try {
       const shownBefore = from === undefined ? "" : `--from=${from} `;
-      const collected = await collectFiles(it, source, { shownBefore, place, signal });
+      const { remote } = this.#s;
+      const collected = await collectFiles(it, source, { shownBefore, remote, place, signal });
       const workdir = this.#state.config.WorkingDir ?? "/";
       const owner = it.chown === undefined ? undefined : this.#ownerOf(it.chown, place);
       const files = it.files.map(({ path, content }) => [path, content]);
-      const unpacked = collected.items.map(({ unpack }) => unpack);
+      // What lies below may give a name another number: the number is what the layer has.
+      const chown = it.link && owner !== undefined ? [owner.uid, owner.gid] : (it.chown ?? "");
+      const parents = it.name === "COPY" && it.parents;
       const destination = [workdir, it.destination];
       return await this.#fileStep(instruction, {
         operation: [
@@ -224,17 +290,24 @@ export class StageBuilder {
           [...it.sources],
           files,
           destination,
-          it.chown ?? "",
+          chown,
           it.chmod ?? "",
-          unpacked,
+          [...collected.operation],
           this.#epoch(),
+          // As they were written before these flags were there, so that older records still count.
+          ...(it.link || parents || it.exclude.length > 0 ? [[it.link, parents, [...it.exclude]]] : []),
         ],
         inputs: collected.inputs,
-        ingredients: [...usedVariables(this.#variables, used), ...settingsOf(this.#state, ["WORKDIR"])],
+        ingredients: [
+          ...usedVariables(this.#variables, used),
+          ...settingsOf(this.#state, ["WORKDIR"]),
+          ...timeOption(sourceDateEpoch),
+        ],
         readsAll: false,
+        linked: it.link,
         history: historyText(it, instruction.source),
         make: async (draft) => {
-          using view = this.#s.workspace.openDraft(draft);
+          using view = it.link ? Tree.open(draft.upper) : this.#s.workspace.openDraft(draft);
           const time = BigInt(sourceDateEpoch ?? 0) * 1_000_000_000n;
           await copyFiles(it, collected, { view, workdir, owner, time, place, signal });
         },
@@ -257,7 +330,11 @@ export class StageBuilder {
     return this.#fileStep(instruction, {
       operation: ["WORKDIR", path, user, this.#epoch()],
       inputs: [],
-      ingredients: [...usedVariables(this.#variables, used), ...settingsOf(this.#state, ["USER"])],
+      ingredients: [
+        ...usedVariables(this.#variables, used),
+        ...settingsOf(this.#state, ["USER"]),
+        ...timeOption(this.#s.sourceDateEpoch),
+      ],
       readsAll: false,
       history: historyText(setting, instruction.source),
       make: async (draft) => {
@@ -272,11 +349,11 @@ export class StageBuilder {
 
   // The one place where it is decided whether a step runs.
   async #fileStep(instruction: StepInstruction, step: FileStep): Promise<Finished> {
-    const { cache, project, store, noCache } = this.#s;
+    const { cache, project, store } = this.#s;
     const parts: StepParts = {
       source: sourceOf(instruction),
       operation: step.operation,
-      parent: chainOfState(this.#state) ?? "",
+      parent: step.linked === true ? "" : (chainOfState(this.#state) ?? ""),
       base: this.#state.base,
       platform: formatPlatform(this.#state.platform),
       inputs: step.inputs,
@@ -284,15 +361,18 @@ export class StageBuilder {
       readsAll: step.readsAll,
     };
     const key = sha256(keyText(parts));
-    const reused = noCache ? undefined : this.#findResult(key);
+    const reused = this.#noCache ? undefined : ((await this.#findResult(key, step)) ?? (await this.#findImported(key)));
     const result = reused ?? (await this.#makeLayer(step));
     const place = { project, stage: this.#stage.label, ordinal: this.#ordinal };
     const causes = reused === undefined ? this.#causes(parts) : [];
     const { layer, created } = result;
-    cache.record({ ...place, key, parts, result });
+    const { remember } = this.#s;
+    const replaced = remember ? cache.record({ ...place, key, parts, result }) : undefined;
+    if (replaced !== undefined) store.release(layerHolder(replaced));
+    this.#s.records.push({ ...place, key, parts, result, isKept: this.#s.isKept(this.#stage.index) });
     if (layer === undefined) this.#state = withHistory(this.#state, step.history);
     else {
-      holdLayer(store, layer.chainId); // after the record: a hold that no record knows would stay for ever
+      if (remember) holdLayer(store, layer.chainId); // after the record: a hold that no record knows would stay for ever
       this.#state = withLayer(this.#state, step.history, { ...layer, descriptor: undefined }, created);
       if (reused === undefined) this.#state = { ...this.#state, ranBelow: this.#stage.firstStep + 1 + this.#ordinal };
     }
@@ -308,10 +388,15 @@ export class StageBuilder {
   }
 
   // A record is worth nothing without its layer: somebody may have cleared the store.
-  #findResult(key: string): StepResult | undefined {
-    const { cache, store, workspace } = this.#s;
+  async #findResult(key: string, { linked }: FileStep): Promise<StepResult | undefined> {
+    const { cache, store, workspace, signal } = this.#s;
     const result = cache.findResult(key);
     if (result?.layer === undefined) return result;
+    if (linked === true) {
+      const parent = chainOfState(this.#state);
+      const layer = await placeLayer({ store, cache, layer: result.layer, parent, holder: workspace.holder, signal });
+      return layer && { ...result, layer };
+    }
     try {
       store.hold({ chainId: result.layer.chainId, holder: workspace.holder });
       return result;
@@ -321,8 +406,13 @@ export class StageBuilder {
     }
   }
 
+  #findImported(key: string): Promise<StepResult | undefined> {
+    const { imported, workspace, signal } = this.#s;
+    return imported.find(key, { parent: chainOfState(this.#state), holder: workspace.holder, signal });
+  }
+
   #causes(parts: StepParts): readonly Cause[] {
-    if (this.#s.noCache) return [{ kind: "noCache" }];
+    if (this.#noCache) return [{ kind: "noCache" }];
     const earlier = findEarlier({ ordinal: this.#ordinal, source: parts.source }, this.#records, this.#sources);
     return findCauses(parts, earlier, { ranBelow: this.#state.ranBelow });
   }
@@ -330,7 +420,7 @@ export class StageBuilder {
   async #makeLayer(step: FileStep): Promise<StepResult> {
     const { store, cache, workspace, sourceDateEpoch, signal, isKept } = this.#s;
     const parent = chainOfState(this.#state);
-    const draft = workspace.draft(layerDirectories(store, parent));
+    const draft = workspace.draft(step.linked === true ? [] : layerDirectories(store, parent));
     await step.make(draft);
     const archive = isKept(this.#stage.index);
     const layer = await sealLayer({ store, cache, draft, parent, archive, sourceDateEpoch, signal });
@@ -338,17 +428,20 @@ export class StageBuilder {
     return layer === undefined ? { created } : { created, layer };
   }
 
-  async #sourceOf(from: string, place: Place): Promise<CopySource & { readonly close: () => void }> {
-    const { store, workspace, signal } = this.#s;
-    const stage = findStage(this.#stage.earlier, from);
+  async #sourceOf(from: string, place: Place): Promise<OpenedSource> {
+    const { store, workspace, images, contexts } = this.#s;
     const platform = this.#stage.asked;
+    const named = await contexts.find(from, platform, place);
+    if (named?.kind === "files") return { ...named.source, layers: undefined, close: () => {} };
+    const stage = named === undefined ? findStage(this.#stage.earlier, from) : undefined;
     const chainId =
       stage === undefined
-        ? (await loadImage({ store, name: from, platform, place, holder: workspace.holder, signal })).layers.at(-1)
-            ?.chainId
+        ? (named?.image ?? (await images.load(from, platform, place))).layers.at(-1)?.chainId
         : chainOfState(await this.#s.stage(stage.index));
-    const tree = workspace.openLayers(layerDirectories(store, chainId));
-    return { tree, ignore: undefined, keepsOwners: true, close: () => tree[Symbol.dispose]() };
+    const lowers = layerDirectories(store, chainId);
+    const tree = workspace.openLayers(lowers);
+    const layers = { chainId, lowers };
+    return { tree, ignore: undefined, keepsOwners: true, layers, close: () => tree[Symbol.dispose]() };
   }
 
   #ownerOf(user: string, place: Place): Owner {

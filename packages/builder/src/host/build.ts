@@ -2,16 +2,23 @@ import { join } from "node:path";
 import { assertValid, parse } from "@ctr/dockerfile";
 import { thisPlatform } from "@ctr/image-store";
 import { type Digest, normalizePlatform } from "@ctr/oci";
+import { type AdvisedStage, adviseArguments } from "../arg-advice.ts";
 import type { BuildEvent } from "../build-event.ts";
 import { BuilderError, placeOf } from "../builder-error.ts";
-import { loadImage } from "./base-image.ts";
+import type { CacheRecord } from "../cache-record.ts";
 import type { BuildOptions } from "./build-options.ts";
 import { type BuildPlan, planBuild } from "./build-plan.ts";
+import { BuildSources } from "./build-sources.ts";
 import { type BuildServices, StageBuilder } from "./build-stage.ts";
 import { BuildCache } from "./cache-database.ts";
+import { CacheMountTable } from "./cache-mount-table.ts";
 import { commitImage } from "./commit-image.ts";
-import { type OpenedContext, openContext } from "./context.ts";
+import { ContentCopies } from "./content-copies.ts";
+import type { OpenedContext } from "./context.ts";
 import { EventQueue } from "./event-queue.ts";
+import { exportCache } from "./export-cache.ts";
+import { ImageLoader } from "./image-loader.ts";
+import { ImportedCache } from "./imported-cache.ts";
 import type { StageState } from "./stage-state.ts";
 import { removeDeadWorkspaces, Workspace } from "./workspace.ts";
 
@@ -55,72 +62,97 @@ export async function buildImage(
     events.push(event);
     options.onEvent?.(event);
   }
-  const last = events.at(-1);
-  if (last?.type !== "imageFinished") throw new Error("a build ended without an image"); // cannot be
+  const last = events.find((event) => event.type === "imageFinished");
+  if (last === undefined) throw new Error("a build ended without an image"); // cannot be
   const { id, manifest, names } = last;
   return { id, manifest, names, events };
 }
 
 async function buildAll(o: BuildOptions, emit: (event: BuildEvent) => void): Promise<void> {
   const { store } = o;
-  using context = await openContext(o);
   using cache = new BuildCache(o.database ?? join(store.root, "ctr.db"));
-  for (const holder of removeDeadWorkspaces(store.root)) store.release(holder);
+  removeDeadWorkspaces(store.root, (holder) => store.release(holder));
   const workspace = new Workspace(store.root);
+  using caches = new CacheMountTable(store.root, o.database);
   try {
     const given = new Map(Object.entries(o.args ?? {}));
-    const plan = await makePlan(o, context, workspace, given);
+    const { puller, pullAlways = false } = o;
+    const holder = workspace.holder;
+    const images = new ImageLoader({ store, holder, puller, pullAlways, emit, signal: o.signal });
+    using sources = new BuildSources(o, { workspace, images });
+    const context = await sources.open();
+    const plan = await makePlan(o, context, sources, given);
     for (const warning of plan.warnings) emit({ type: "warning", ...warning });
-    const sourceDateEpoch = o.sourceDateEpoch ?? epochOf(given.get("SOURCE_DATE_EPOCH"));
+    const sourceDateEpoch =
+      o.sourceDateEpoch ?? epochOf(given.get("SOURCE_DATE_EPOCH")) ?? (o.reproducible ? 0 : undefined);
+    const imported = new ImportedCache({ store, cache, database: o.database, emit });
+    for (const source of o.cacheFrom ?? []) await imported.add(source, o.signal);
+    const records: CacheRecord[] = [];
+    const changing = new Set(given.keys());
+    const noting = (event: BuildEvent): void => {
+      for (const name of changedArguments(event)) changing.add(name);
+      emit(event);
+    };
     const state = await buildStages(plan, {
       store,
       cache,
       workspace,
       worker: o.worker,
       context: context.source,
-      project: context.project,
+      project: o.series === undefined ? context.project : JSON.stringify([context.project, o.series]),
       given,
+      images,
+      contexts: sources.contexts,
+      remote: sources.remote,
+      imported,
+      records,
+      caches,
+      copies: new ContentCopies(workspace),
+      cacheNamespace: given.get("BUILDKIT_CACHE_MOUNT_NS") ?? "",
+      grants: { secrets: o.secrets ?? {}, agents: o.agents ?? {} },
+      remember: o.remember ?? true,
       noCache: o.noCache ?? false,
+      noCacheStages: o.noCacheStages ?? [],
+      commandOptions: o.commandOptions ?? {},
+      onFailure: o.onFailure,
       network: o.network ?? "default",
       hostname: o.hostname,
       sourceDateEpoch,
-      emit,
+      emit: noting,
       signal: o.signal,
     });
+    for (const advice of adviseArguments(advisedStages(plan), changing)) emit({ type: "advice", advice });
     const { labels = {}, tags = [], signal } = o;
-    const { id, image } = await commitImage({ store, cache, state, labels, tags, signal });
-    emit({ type: "imageFinished", id, manifest: image.target.digest, names: image.names });
+    const { keep = "image", cacheTo = [] } = o;
+    const inline = o.inlineCache === true || given.get("BUILDKIT_INLINE_CACHE") === "1" ? records : undefined;
+    emit({ type: "exportStarted" });
+    const image = await commitImage({ store, cache, state, labels, tags, keep, inline, signal });
+    const { platform } = state;
+    emit({ type: "imageFinished", ...image, manifest: image.target.digest, platform });
+    await exportCache({ store, cache, database: o.database, records, targets: cacheTo, emit, signal });
   } finally {
-    store.release(workspace.holder);
-    workspace[Symbol.dispose]();
+    workspace.end((holder) => store.release(holder));
   }
 }
 
 async function makePlan(
   o: BuildOptions,
   context: OpenedContext,
-  workspace: Workspace,
+  sources: BuildSources,
   given: ReadonlyMap<string, string>,
 ): Promise<BuildPlan> {
   const dockerfile = parse(context.text, { file: context.name });
   assertValid(dockerfile);
   const host = normalizePlatform(thisPlatform());
-  const { store, signal } = o;
   return planBuild({
     dockerfile,
     target: o.target,
     given,
     host,
     platform: o.platform && normalizePlatform(o.platform),
-    loadImage: (name, platform, from) =>
-      loadImage({
-        store,
-        name,
-        platform,
-        place: placeOf(from.base, from.file),
-        holder: workspace.holder,
-        signal,
-      }),
+    allow: o.allow ?? [],
+    contexts: sources.contexts,
+    loadImage: (name, platform, from) => sources.image(name, platform, placeOf(from.base, from.file)),
   });
 }
 
@@ -129,6 +161,24 @@ function epochOf(text: string | undefined): number | undefined {
   if (/^\d{1,11}$/.test(text)) return Number(text);
   const message = `invalid SOURCE_DATE_EPOCH: ${JSON.stringify(text)}; seconds since 1970 were expected`;
   throw new BuilderError({ code: "ERR_BUILDER_OPERAND", message });
+}
+
+/** ARGs whose values made a step run. */
+function changedArguments(event: BuildEvent): string[] {
+  if (event.type !== "stepFinished" || event.outcome.decision !== "ran") return [];
+  return event.outcome.causes.flatMap((cause) =>
+    cause.kind === "ingredient" && cause.from === "ARG" && cause.change === "changed" ? [cause.name] : [],
+  );
+}
+
+function advisedStages({ stages }: BuildPlan): AdvisedStage[] {
+  const beginsWith = ({ base }: BuildPlan["stages"][number]): number | undefined =>
+    base.kind === "stage" ? base.index : undefined;
+  return stages.map(({ index, steps }) => ({
+    index,
+    steps,
+    children: stages.filter((other) => beginsWith(other) === index).map((other) => other.index),
+  }));
 }
 
 /** Every needed stage once, each as soon as what it begins with is there. The first failure stops the others. */

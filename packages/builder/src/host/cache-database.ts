@@ -1,13 +1,17 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import { type Digest, isDigest } from "@ctr/oci";
 import { BuilderError } from "../builder-error.ts";
+import type { StepResult } from "../cache-record.ts";
 import type { StepParts, StepRecord } from "../step-parts.ts";
+
+export type { StepResult } from "../cache-record.ts";
 
 const schemaVersion = 1;
 
 //  build_place   where a step stood in the last build of a file, with the parts of its key   "why did it run?"
 //  build_result  key ──▶ what the step made                                                  "has it been done?"
 //  build_blob    layer ──▶ its compressed archive
+//  build_layer   layer ──▶ the instruction that made it, and when                            "what takes the room?"
 const schema = `
   CREATE TABLE IF NOT EXISTS build_schema (version INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS build_place (
@@ -17,22 +21,20 @@ const schema = `
     key TEXT PRIMARY KEY, result TEXT NOT NULL, chain_id TEXT, used_at INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS build_blob (
     diff_id TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS build_layer (
+    chain_id TEXT PRIMARY KEY, description TEXT NOT NULL, made_at INTEGER NOT NULL) STRICT;
 `;
 
-/** What a step made. */
-export interface StepResult {
-  /** RFC 3339; an image that is made of reused steps only is the same image again. */
-  readonly created: string;
-  /** Absent when no file changed. */
-  readonly layer?: {
-    readonly diffId: Digest;
-    readonly chainId: Digest;
-    readonly size: number;
-    readonly files: number;
-    /** The times in the archive were cut at it. */
-    readonly sourceDateEpoch?: number;
-  };
+/** A layer that the cache keeps. Times in milliseconds since the epoch. */
+export interface CachedLayer {
+  readonly chainId: Digest;
+  /** The instruction that made it. */
+  readonly description: string;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
 }
+
+const mostDescription = 500;
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -79,7 +81,10 @@ export class BuildCache implements Disposable {
     return row === undefined ? undefined : (JSON.parse(row.result as string) as StepResult);
   }
 
-  /** Note what a step made, or that it was used again. The layer must be in the store. */
+  /**
+   * Note what a step made, or that it was used again. The layer must be in the store.
+   * @returns The chain id of what the step made before, when no result names it any more.
+   */
   record(o: {
     readonly project: string;
     readonly stage: string;
@@ -87,15 +92,45 @@ export class BuildCache implements Disposable {
     readonly key: string;
     readonly parts: StepParts;
     readonly result: StepResult;
-  }): void {
+  }): Digest | undefined {
     const { project, stage, ordinal, key } = o;
     const parts = JSON.stringify(o.parts);
     const result = JSON.stringify(o.result);
     const chainId = o.result.layer?.chainId ?? null;
     const now = Date.now();
-    this.#transaction(() => {
+    return this.#transaction(() => {
+      const replaced = this.findResult(key)?.layer?.chainId;
       this.#run("INSERT OR REPLACE INTO build_place VALUES (?, ?, ?, ?, ?)", project, stage, ordinal, parts, now);
       this.#run("INSERT OR REPLACE INTO build_result VALUES (?, ?, ?, ?)", key, result, chainId, now);
+      const description = o.parts.source.slice(0, mostDescription);
+      if (chainId !== null) this.#run("INSERT OR IGNORE INTO build_layer VALUES (?, ?, ?)", chainId, description, now);
+      if (replaced === undefined || this.#isNamed(replaced)) return undefined;
+      this.#run("DELETE FROM build_layer WHERE chain_id = ?", replaced);
+      return replaced;
+    });
+  }
+
+  /** The layers that results name. */
+  layers(): CachedLayer[] {
+    const rows = this.#all(`
+      SELECT result.chain_id, MAX(result.used_at) AS used_at, layer.description, layer.made_at
+      FROM build_result AS result LEFT JOIN build_layer AS layer ON layer.chain_id = result.chain_id
+      WHERE result.chain_id IS NOT NULL GROUP BY result.chain_id`);
+    return rows.map((row) => ({
+      chainId: row.chain_id as Digest,
+      description: (row.description as string | null) ?? "",
+      createdAt: (row.made_at as number | null) ?? (row.used_at as number),
+      lastUsedAt: row.used_at as number,
+    }));
+  }
+
+  /** Forget the results that name a layer. Where their steps stood stays known, so that a miss can be explained. */
+  forgetLayers(chainIds: readonly Digest[]): void {
+    this.#transaction(() => {
+      for (const chainId of chainIds) {
+        this.#run("DELETE FROM build_result WHERE chain_id = ?", chainId);
+        this.#run("DELETE FROM build_layer WHERE chain_id = ?", chainId);
+      }
     });
   }
 
@@ -125,10 +160,14 @@ export class BuildCache implements Disposable {
       const gone = this.#all("DELETE FROM build_result WHERE used_at < ? RETURNING chain_id", before).flatMap((row) =>
         row.chain_id === null ? [] : [row.chain_id as Digest],
       );
-      const isNamed = (chainId: Digest): boolean =>
-        this.#all("SELECT 1 FROM build_result WHERE chain_id = ? LIMIT 1", chainId).length > 0;
-      return [...new Set(gone)].filter((chainId) => !isNamed(chainId));
+      const unnamed = [...new Set(gone)].filter((chainId) => !this.#isNamed(chainId));
+      for (const chainId of unnamed) this.#run("DELETE FROM build_layer WHERE chain_id = ?", chainId);
+      return unnamed;
     });
+  }
+
+  #isNamed(chainId: Digest): boolean {
+    return this.#all("SELECT 1 FROM build_result WHERE chain_id = ? LIMIT 1", chainId).length > 0;
   }
 
   #transaction<T>(work: () => T): T {

@@ -1,17 +1,19 @@
-import { realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, isAbsolute } from "node:path";
 import { createIgnoreMatcher, parseIgnore } from "@ctr/dockerfile";
 import { BuilderError } from "../builder-error.ts";
+import { withoutPassword } from "../git-reference.ts";
 import type { BuildOptions } from "./build-options.ts";
+import { type ContextOpener, isAddress } from "./context-opener.ts";
 import type { CopySource } from "./copy-source.ts";
-import { Tree } from "./tree.ts";
+import type { Tree } from "./tree.ts";
 
 const maxDockerfileBytes = 8 << 20;
 const maxIgnoreBytes = 1 << 20;
 
-/** What a build begins with, read where it lies. */
-export interface OpenedContext extends Disposable {
+/** What a build begins with. */
+export interface OpenedContext {
   readonly source: CopySource;
   /** Of the Dockerfile. */
   readonly name: string;
@@ -20,32 +22,38 @@ export interface OpenedContext extends Disposable {
   readonly project: string;
 }
 
-/** @throws {BuilderError} `ERR_BUILDER_CONTEXT`; {DockerfileError} for a malformed .dockerignore */
-export async function openContext(o: BuildOptions): Promise<OpenedContext> {
-  const tree = Tree.open(o.context);
-  try {
-    const name = o.dockerfile ?? "Dockerfile";
-    const text = o.text ?? (await readDockerfile(tree, name));
-    const ignore = readIgnore(tree, name);
-    return {
-      source: { tree, ignore: createIgnoreMatcher(parseIgnore(ignore.text), ignore.name), keepsOwners: false },
-      name: isAbsolute(name) ? basename(name) : name,
-      text,
-      project: JSON.stringify([realpathSync(o.context), name]),
-      [Symbol.dispose]: () => tree[Symbol.dispose](),
-    };
-  } catch (error) {
-    tree[Symbol.dispose]();
-    throw error;
-  }
+/** @throws {BuilderError} `ERR_BUILDER_CONTEXT`, `ERR_BUILDER_DOWNLOAD`; {DockerfileError} for a malformed .dockerignore */
+export async function openContext(o: BuildOptions, opener: ContextOpener): Promise<OpenedContext> {
+  const { source, hidden, text: alone } = await opener.open(o.context);
+  const { tree } = source;
+  const name = o.dockerfile ?? "Dockerfile";
+  const file = o.text ?? alone;
+  const read = file === undefined ? await readDockerfile(tree, name) : { name, text: file };
+  const ignore = readIgnore(tree, name);
+  const patterns = [...parseIgnore(ignore.text), ...hidden];
+  return {
+    source: { ...source, ignore: createIgnoreMatcher(patterns, ignore.name) },
+    name: isAbsolute(read.name) ? basename(read.name) : read.name,
+    text: read.text,
+    project: JSON.stringify([projectOf(o.context), name]),
+  };
+}
+
+function projectOf(context: BuildOptions["context"]): string {
+  if (typeof context !== "string") return "-";
+  return isAddress(context) ? withoutPassword(context) : realpathSync(context);
 }
 
 // One that the caller names by an absolute path is the caller's; one of the context stays in it, links and all.
-async function readDockerfile(tree: Tree, name: string): Promise<string> {
+async function readDockerfile(tree: Tree, name: string): Promise<{ readonly name: string; readonly text: string }> {
   let cause: unknown;
   try {
-    const text = isAbsolute(name) ? await readFile(name, "utf8") : tree.text(name, maxDockerfileBytes);
-    if (text !== undefined) return text;
+    if (isAbsolute(name)) return { name, text: await readFile(name, "utf8") };
+    // As Docker has it: the other spelling where the usual one is missing.
+    for (const one of name === "Dockerfile" ? [name, "dockerfile"] : [name]) {
+      const text = tree.text(one, maxDockerfileBytes);
+      if (text !== undefined) return { name: one, text };
+    }
   } catch (error) {
     cause = error;
   }
@@ -54,10 +62,12 @@ async function readDockerfile(tree: Tree, name: string): Promise<string> {
   throw new BuilderError({ code: "ERR_BUILDER_CONTEXT", message, cause });
 }
 
-/** `<Dockerfile>.dockerignore` wins over the context's own. */
+/** `<Dockerfile>.dockerignore`, beside the Dockerfile, wins over the context's own. */
 function readIgnore(tree: Tree, dockerfile: string): { readonly name: string; readonly text: string } {
-  const own = isAbsolute(dockerfile) ? [] : [`${dockerfile}.dockerignore`];
-  for (const name of [...own, ".dockerignore"]) {
+  const beside = `${dockerfile}.dockerignore`;
+  if (isAbsolute(dockerfile) && existsSync(beside))
+    return { name: basename(beside), text: readFileSync(beside, "utf8") };
+  for (const name of isAbsolute(dockerfile) ? [".dockerignore"] : [beside, ".dockerignore"]) {
     const text = tree.text(name, maxIgnoreBytes);
     if (text !== undefined) return { name, text };
   }

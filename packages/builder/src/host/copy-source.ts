@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IgnoreMatcher } from "@ctr/dockerfile";
 import { baseName, joinPath } from "../container-path.ts";
+import type { EntryFilter } from "../entry-filter.ts";
 import { hasWildcard, matchesName, parseNamePattern } from "../glob.ts";
 import type { Status, Tree } from "./tree.ts";
 
@@ -10,6 +11,8 @@ export interface CopySource {
   readonly ignore: IgnoreMatcher | undefined;
   /** Files of the context become root's, those of a stage or an image stay whose they are. */
   readonly keepsOwners: boolean;
+  /** What an entry is taken for, where the tree says what is not meant: its times may be those of a download. */
+  readonly seen?: (status: Status) => Status;
 }
 
 /** What one source of a COPY means in its tree. */
@@ -87,18 +90,31 @@ function isWanted({ ignore }: CopySource, path: string, status: Status): boolean
   return status.kind === "directory" ? !ignore.ignoresAllIn(path) : !ignore.ignores(path);
 }
 
-/** Everything that is copied for a selected name: a file itself, a directory's contents, directories before what is in them. */
-export async function listEntries(source: CopySource, selected: Selected, signal?: AbortSignal): Promise<CopyEntry[]> {
-  if (selected.status.kind !== "directory") return [await entryOf(source, "", selected.path, selected.status)];
-  return listDirectory(source, "", selected.path, signal);
+/**
+ * Everything that is copied for a selected name: a file itself, a directory's contents, directories before what is in
+ * them. Nothing else is read.
+ *
+ * @param filter  Of what is in a directory; a file goes by its name.
+ */
+export async function listEntries(
+  source: CopySource,
+  selected: Selected,
+  signal?: AbortSignal,
+  filter?: EntryFilter,
+): Promise<CopyEntry[]> {
+  const { name, path, status } = selected;
+  if (status.kind === "directory") return listDirectory({ source, signal, filter }, "", path);
+  return filter?.takes(name) === false ? [] : [await entryOf(source, "", path, status)];
 }
 
-async function listDirectory(
-  source: CopySource,
-  name: string,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<CopyEntry[]> {
+interface Walk {
+  readonly source: CopySource;
+  readonly filter: EntryFilter | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function listDirectory(walk: Walk, name: string, path: string): Promise<CopyEntry[]> {
+  const { source, filter, signal } = walk;
   const entries: CopyEntry[] = [];
   for (const child of source.tree.names(path)) {
     signal?.throwIfAborted();
@@ -107,24 +123,27 @@ async function listDirectory(
     const status = source.tree.status(childPath);
     // A socket is nothing without its process.
     if (status === undefined || status.kind === "socket" || !isWanted(source, childPath, status)) continue;
+    const isTaken = filter?.takes(childName) !== false;
     if (status.kind !== "directory") {
-      entries.push(await entryOf(source, childName, childPath, status));
+      if (isTaken) entries.push(await entryOf(source, childName, childPath, status));
       continue;
     }
-    const below = await listDirectory(source, childName, childPath, signal);
-    // An ignored directory is there only for what an exception keeps in it.
-    if (below.length === 0 && source.ignore?.ignores(childPath) === true) continue;
+    if (filter?.enters(childName) === false) continue;
+    const below = await listDirectory(walk, childName, childPath);
+    // A directory that is not wanted itself is there only for what is wanted in it.
+    if (below.length === 0 && (!isTaken || source.ignore?.ignores(childPath) === true)) continue;
     entries.push(await entryOf(source, childName, childPath, status), ...below);
   }
   return entries;
 }
 
 async function entryOf(source: CopySource, name: string, path: string, status: Status): Promise<CopyEntry> {
-  const { tree, keepsOwners } = source;
+  const { tree, keepsOwners, seen } = source;
+  const seenStatus = seen === undefined ? status : seen(status);
   return {
     name,
     path,
-    status: keepsOwners ? status : { ...status, uid: 0, gid: 0 },
+    status: keepsOwners ? seenStatus : { ...seenStatus, uid: 0, gid: 0 },
     link: status.kind === "symlink" ? tree.readLink(path) : "",
     content: status.kind === "file" ? await digestOf(tree, path) : undefined,
     xattrs: Object.entries(tree.xattrs(path))

@@ -1,6 +1,9 @@
 import { BuilderError, type Place } from "../builder-error.ts";
+import type { FailedRun } from "../failed-run.ts";
 import { type RunCommand, scriptDirectory } from "../run-command.ts";
-import type { RunWorker } from "../run-worker.ts";
+import type { RunMount } from "../run-mount.ts";
+import type { RunRequest, RunWorker } from "../run-worker.ts";
+import type { StepMounts } from "./step-mounts.ts";
 import type { LayerDraft, Workspace } from "./workspace.ts";
 
 const tailLines = 20;
@@ -20,35 +23,54 @@ export async function runCommandOn(o: {
   readonly cwd: string;
   readonly user: string;
   readonly network: "default" | "none" | "host";
+  readonly security: "sandbox" | "insecure";
+  readonly mounts: StepMounts;
   readonly hostname: string | undefined;
   readonly output: (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
+  readonly onFailure: ((failed: FailedRun) => Promise<void>) | undefined;
   readonly place: Place;
   readonly signal: AbortSignal | undefined;
 }): Promise<void> {
   const { command, workspace, draft } = o;
   const { script } = command;
   const tail = new Tail();
-  const mounts =
+  const scripts: readonly RunMount[] =
     script === undefined
       ? []
-      : [{ source: workspace.scriptDirectory(script.name, script.text), target: scriptDirectory, readOnly: true }];
-  const { exitCode } = await o.worker.run({
+      : [
+          {
+            type: "path",
+            source: workspace.scriptDirectory(script.name, script.text),
+            target: scriptDirectory,
+            readOnly: true,
+          },
+        ];
+  const ready = await o.mounts.prepare({ env: o.env, isInsecure: o.security === "insecure" });
+  const request: RunRequest = {
     ...draft,
     args: command.args,
-    env: o.env,
+    env: [...o.env, ...ready.env],
     cwd: o.cwd,
     user: o.user,
     network: o.network,
-    mounts,
+    security: o.security,
+    mounts: [...scripts, ...ready.mounts],
     ...(o.hostname === undefined ? {} : { hostname: o.hostname }),
     output: (stream, chunk) => {
       tail.add(chunk);
       o.output(stream, chunk);
     },
     ...(o.signal && { signal: o.signal }),
-  });
-  o.signal?.throwIfAborted();
-  if (exitCode === 0) return;
+  };
+  let exitCode: number;
+  try {
+    ({ exitCode } = await o.worker.run(request));
+    o.signal?.throwIfAborted();
+    if (exitCode === 0) return;
+    await o.onFailure?.({ request, exitCode, place: o.place });
+  } finally {
+    ready.release();
+  }
   const message = `process ${JSON.stringify(command.args.join(" "))} did not complete successfully: exit code: ${exitCode}`;
   throw new BuilderError({ code: "ERR_BUILDER_RUN_FAILED", message, place: o.place, exitCode, output: tail.text() });
 }

@@ -51,7 +51,10 @@ export function holdLayer(store: ImageStore, chainId: Digest): void {
   store.hold({ chainId, holder: layerHolder(chainId) });
 }
 
-export const layerHolder = (chainId: Digest): string => `build-cache:${chainId}`;
+/** What holders of the cache are called; the rest is a chain id. */
+export const holderPrefix = "build-cache:";
+
+export const layerHolder = (chainId: Digest): string => `${holderPrefix}${chainId}`;
 
 /** The archive of a layer's directory: read once, hashed on its way into the store or nowhere. */
 export async function readArchive(
@@ -75,7 +78,7 @@ export async function readArchive(
   return { diffId: makeDigest("sha256", hash.digest("hex")), size, blob };
 }
 
-function chainIdOf(parent: Digest | undefined, diffId: Digest): Digest {
+export function chainIdOf(parent: Digest | undefined, diffId: Digest): Digest {
   return parent === undefined ? diffId : makeDigest("sha256", sha256(`${parent} ${diffId}`));
 }
 

@@ -10,7 +10,7 @@ import {
   readSync,
 } from "node:fs";
 import { isKernelError, listXattrs, openIn } from "@ctr/kernel";
-import { decodeName } from "@ctr/layers";
+import { decodeName, encodeName } from "@ctr/layers";
 import { BuilderError } from "../builder-error.ts";
 import { baseName, joinPath, parentPath } from "../container-path.ts";
 
@@ -68,25 +68,20 @@ export class Tree implements Disposable {
     return this.#with(path, pathOnly | constants.O_NOFOLLOW, (fd) => statusOf(fstatSync(fd, { bigint: true })));
   }
 
-  /** Names in a directory, in the order of their bytes. */
+  /** Names in a directory, in the order of their bytes; bytes that are no UTF-8 are lone surrogates. */
   names(path: string): string[] {
     const names = this.#with(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW, (fd) =>
       readdirSync(`/proc/self/fd/${fd}`, { encoding: "buffer" }),
     );
-    return (names ?? []).sort(Buffer.compare).map((name) => {
-      const text = decodeName(name);
-      if (text.isWellFormed()) return text;
-      const message = `${JSON.stringify(joinPath(path, name.toString("latin1")))} has a name that is not UTF-8, which cannot be built yet; rename it`;
-      throw new BuilderError({ code: "ERR_BUILDER_CONTEXT", message });
-    });
+    return (names ?? []).sort(Buffer.compare).map(decodeName);
   }
 
   /** Text of a symlink. */
   readLink(path: string): string {
     const text = this.#with(parentPath(path), pathOnly | constants.O_DIRECTORY, (fd) =>
-      readlinkSync(`/proc/self/fd/${fd}/${baseName(path)}`),
+      readlinkSync(Buffer.from(encodeName(`/proc/self/fd/${fd}/${baseName(path)}`)), { encoding: "buffer" }),
     );
-    return text ?? "";
+    return text === undefined ? "" : decodeName(text);
   }
 
   /** Extended attributes of the name itself. */
@@ -157,6 +152,11 @@ export class Tree implements Disposable {
 
   /** A small file as text, links followed inside the tree; undefined when there is none. */
   text(path: string, maxBytes: number): string | undefined {
+    return this.bytes(path, maxBytes)?.toString("utf8");
+  }
+
+  /** A small file. As `text`. */
+  bytes(path: string, maxBytes: number): Buffer | undefined {
     const found = this.resolve(path);
     if (found?.status.kind !== "file") return undefined;
     const bytes = this.#with(
@@ -171,8 +171,7 @@ export class Tree implements Disposable {
         return buffer.subarray(0, length);
       },
     );
-    if (bytes === undefined) return undefined;
-    if (bytes.length <= maxBytes) return bytes.toString("utf8");
+    if (bytes === undefined || bytes.length <= maxBytes) return bytes;
     throw new BuilderError({ code: "ERR_BUILDER_CONTEXT", message: `${path} has more than ${maxBytes} bytes` });
   }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isKernelError, perform } from "@ctr/kernel";
 import { openOverlay } from "@ctr/overlayfs";
+import type { Step } from "@ctr/plan";
 import { Tree } from "./tree.ts";
 
 //  <store>/tmp/build-<owner>/empty         a lower directory where there is no other
@@ -23,7 +24,7 @@ export interface LayerDraft {
 }
 
 /** A build's own directory below the store's `tmp`; all of it goes when the build ends. */
-export class Workspace implements Disposable {
+export class Workspace {
   /** Names this build to the store, as holder of the layers that it reads. */
   readonly holder: string;
   readonly directory: string;
@@ -31,10 +32,11 @@ export class Workspace implements Disposable {
   #drafts = 0;
 
   constructor(storeRoot: string) {
-    this.holder = `${prefix}${thisProcess()}-${randomBytes(4).toString("hex")}`;
+    this.holder = newHolder();
     this.directory = join(storeRoot, "tmp", this.holder);
     this.#empty = join(this.directory, "empty");
-    mkdirSync(this.#empty, { recursive: true, mode: 0o755 });
+    mkdirSync(this.#empty, { recursive: true });
+    chmodSync(this.#empty, 0o755); // it is the model for the root of an image from scratch, whatever the umask is
   }
 
   /** A place for the changes on top of `lowers`, newest first. */
@@ -59,8 +61,20 @@ export class Workspace implements Disposable {
 
   /** Read layers as one tree. An overlay that is only read needs two. */
   openLayers(lowers: readonly string[]): Tree {
-    const padded = [...lowers, this.#empty];
+    const padded = this.padded(lowers);
     return padded.length === 1 ? Tree.open(this.#empty) : new Tree(openOverlay({ lowers: padded }));
+  }
+
+  /** The same layers on top of one that is empty. */
+  padded(lowers: readonly string[]): string[] {
+    return [...lowers, this.#empty];
+  }
+
+  /** An empty directory, the build's own. */
+  newDirectory(name: string): string {
+    const directory = join(this.directory, `${name}-${++this.#drafts}`);
+    mkdirSync(directory, { mode: 0o700 });
+    return directory;
   }
 
   /** A directory with one program in it, to show to a command. */
@@ -76,14 +90,23 @@ export class Workspace implements Disposable {
   }
 
   /** What a worker left mounted stays, for `removeDeadWorkspaces`: the error that led there tells more than this one. */
-  [Symbol.dispose](): void {
-    tryRemoving(this.directory);
+  end(release: (holder: string) => void): void {
+    remove(this.directory, () => release(this.holder));
   }
 }
 
-function tryRemoving(path: string): void {
+// The room comes back first: on a full disk nothing could be let go. The name goes last: with it a holder is forgotten.
+function remove(path: string, release: () => void): void {
+  tryPerforming({ do: "empty", in: "host", path, because: done });
+  release();
+  tryPerforming({ do: "remove", in: "host", path, because: done });
+}
+
+const done = { option: "build", why: "the build is over" };
+
+function tryPerforming(step: Step): void {
   try {
-    removeTree(path);
+    perform([step]);
   } catch (error) {
     if (!isKernelError(error)) throw error;
   }
@@ -103,14 +126,17 @@ function makeLike(path: string, model: string): void {
   utimesSync(path, 0, 0);
 }
 
-/** What builds left that died; their names, which are also their names as holders. */
-export function removeDeadWorkspaces(storeRoot: string): string[] {
+/** Remove what builds left that died, and release what they held. */
+export function removeDeadWorkspaces(storeRoot: string, release: (holder: string) => void): void {
   const names = readdirSync(join(storeRoot, "tmp")).filter((name) => name.startsWith(prefix) && !isAlive(name));
-  for (const name of names) tryRemoving(join(storeRoot, "tmp", name));
-  return names;
+  for (const name of names) remove(join(storeRoot, "tmp", name), () => release(name));
 }
 
-function isAlive(name: string): boolean {
+/** A name for a build of this process, of which everybody can tell whether it still runs. */
+export const newHolder = (): string => `${prefix}${thisProcess()}-${randomBytes(4).toString("hex")}`;
+
+/** Whether the build that has this name as a holder still runs. */
+export function isAlive(name: string): boolean {
   const match = /^build-([0-9]+)-([0-9]+)-([0-9a-f]+)-[0-9a-f]+$/.exec(name);
   if (match === null) return true; // somebody else's
   return match[3] === bootId() && match[2] === startTime(Number(match[1]));
@@ -118,12 +144,13 @@ function isAlive(name: string): boolean {
 
 const thisProcess = (): string => `${process.pid}-${startTime(process.pid)}-${bootId()}`;
 
-/** @see proc_pid_stat(5), field 22 */
+/** Undefined for one that has ended, also when nobody has asked for its end yet. @see proc_pid_stat(5), fields 3 and 22 */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The second field is the program's name in parentheses and may hold anything, so count from its end.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { Step, StepName, StepOf } from "@ctr/plan";
 import { BuilderError, type Place } from "../builder-error.ts";
 import { absolutePath, joinPath, parentPath } from "../container-path.ts";
 import { changeMode, type ModeChange } from "../mode-change.ts";
+import type { ContentSource } from "./archive-file.ts";
 import type { CopyEntry } from "./copy-source.ts";
 import { changed, type Status, type Tree } from "./tree.ts";
 
@@ -70,7 +71,7 @@ export class EntryWriter {
   }
 
   /** Write one entry at `path`. @throws {BuilderError} `ERR_BUILDER_COPY`, `ERR_BUILDER_CHANGED` */
-  async write(source: Tree, entry: CopyEntry, path: string): Promise<void> {
+  async write(source: ContentSource, entry: CopyEntry, path: string): Promise<void> {
     this.#prepare(path);
     const { status } = entry;
     if (status.kind === "directory") return this.#directory(entry, path);
@@ -132,7 +133,7 @@ export class EntryWriter {
     this.#times.set(path, entry.status.mtime);
   }
 
-  async #file(source: Tree, entry: CopyEntry, path: string): Promise<void> {
+  async #file(source: ContentSource, entry: CopyEntry, path: string): Promise<void> {
     const { size } = entry.status;
     const hash = createHash("sha256");
     let offset = 0;

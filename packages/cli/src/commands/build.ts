@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { isBuilderError } from "@ctr/builder";
 import {
   DockerfileError,
@@ -14,16 +14,24 @@ import {
 import { type BaseImage, check, renderCheck, renderCheckError } from "@ctr/dockerfile/check";
 import type { BuildOptions, Engine } from "@ctr/engine";
 import type { Command } from "commander";
+import { addContextFlags, type BuildInput, type ContextFlags, openBuildInput } from "../build-context.ts";
+import { showDifferences } from "../build-differences.ts";
+import { openDisplay } from "../build-display.ts";
+import { failureShell } from "../build-failure-shell.ts";
+import { addBuildFlags, type BuildFlags, isStored, surroundingsOf } from "../build-flags.ts";
+import { addGrantFlags, type GrantFlags, grantsOf } from "../build-grants.ts";
+import { metadataOf } from "../build-metadata.ts";
 import { showBuild } from "../build-output.ts";
-import { Failure, harmless } from "../failure.ts";
+import { writeOutputs } from "../build-outputs.ts";
+import { WhyReport } from "../build-why.ts";
+import { Failure, harmless, reasonOf } from "../failure.ts";
 import { withEngine } from "../session.ts";
-import { showSize } from "../size.ts";
+import { registerBuilder } from "./builder.ts";
 
 const collect = (value: string, all: string[] = []): string[] => [...all, value];
 
-interface Flags {
+interface Flags extends BuildFlags, ContextFlags, GrantFlags {
   readonly tag?: string[];
-  readonly file?: string;
   readonly target?: string;
   readonly buildArg?: string[];
   readonly label?: string[];
@@ -32,80 +40,88 @@ interface Flags {
   readonly quiet?: boolean;
   readonly progress: string;
   readonly iidfile?: string;
+  readonly metadataFile?: string;
+  readonly why?: boolean;
+  readonly onFailure?: string;
   readonly check?: boolean;
 }
 
 export function register(program: Command): void {
-  program
-    .command("build <context>")
+  addGrantFlags(addBuildFlags(addContextFlags(program.command("build <context>"))))
     .summary("build an image from a Dockerfile")
     .option("-t, --tag <name>", "name of the image", collect)
-    .option("-f, --file <path>", "the Dockerfile; CONTEXT/Dockerfile by default")
     .option("--target <stage>", "build this stage")
     .option("--build-arg <name=value>", "value of an ARG; a bare NAME takes its value from here", collect)
     .option("--label <name=value>", "set a label", collect)
     .option("--no-cache", "run every step")
     .option("--network <mode>", "network of RUN: default, none or host")
     .option("-q, --quiet", "print only the id of the image")
-    .option("--progress <kind>", "auto, plain or quiet; auto is plain", "auto")
+    .option("--progress <kind>", "auto, plain, tty, rawjson or quiet", process.env.BUILDKIT_PROGRESS ?? "auto")
     .option("--iidfile <file>", "write the id of the image to a file")
+    .option("--metadata-file <file>", "write digests and names to a file, as JSON")
+    .option("--on-failure <what>", "shell: step into the container of a command that failed")
+    .option("--why", "say of each step why it ran, and what would make it run less often")
     .option("--check", "say what could be better in the Dockerfile, and build nothing")
     .action((context: string, flags: Flags, command: Command) =>
       withEngine(command, (engine) => (flags.check ? checkFile : build)(engine, context, flags)),
     );
-  program
-    .command("builder")
-    .summary("more about builds")
-    .command("prune")
-    .summary("forget what builds did, and remove the layers that only they keep")
-    .action((_flags: object, command: Command) =>
-      withEngine(command, async (engine) => {
-        const { reclaimed } = await engine.pruneBuildCache();
-        process.stdout.write(`Total reclaimed space: ${showSize(reclaimed)}\n`);
-      }),
-    );
+  registerBuilder(program);
 }
 
 async function build(engine: Engine, context: string, flags: Flags): Promise<void> {
-  const options = optionsOf(context, flags);
+  const { outputs, ...surroundings } = surroundingsOf(flags);
+  using input = await openBuildInput(context, flags);
+  const given = optionsOf(input, flags);
+  const tags = [...(given.tags ?? []), ...outputs.filter(isStored).flatMap(({ names }) => names)];
+  const options = { ...given, ...surroundings, ...grantsOf(flags), tags };
+  const display = openDisplay(flags.quiet ? "quiet" : flags.progress, process.stderr);
+  const why = new WhyReport();
   await engine.housekeeping();
-  if (!["auto", "plain", "quiet"].includes(flags.progress))
-    throw new Failure(`--progress ${flags.progress}: auto, plain and quiet are there`, 1);
-  const quiet = (flags.quiet ?? false) || flags.progress === "quiet";
   const cancel = new AbortController();
   const stop = (): void => cancel.abort(new Failure("canceled", 1));
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
+  let [isDone, hasRun] = [false, false];
   try {
-    const id = await showBuild(engine.build({ ...options, signal: cancel.signal }), { quiet });
-    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
-    if (quiet) process.stdout.write(`${id}\n`);
+    const { signal } = cancel;
+    const all = { ...options, ...failureShell(flags.onFailure, display), signal };
+    const events = flags.verify ? engine.verifyBuild(all) : engine.build(all);
+    const built = await showBuild(events, display, (event) => {
+      why.read(event);
+      hasRun ||= event.type === "stepFinished" && event.outcome.decision === "ran";
+    });
+    isDone = true;
+    await writeOutputs(engine, built, { outputs, tags: given.tags ?? [], signal });
+    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, built.id);
+    if (flags.metadataFile !== undefined) writeFileSync(flags.metadataFile, metadataOf(built));
+    if (flags.quiet || flags.progress === "quiet") process.stdout.write(`${built.id}\n`);
+    if (flags.why) process.stdout.write(why.text());
+    if (built.differences !== undefined && built.differences.length > 0) {
+      process.stdout.write(showDifferences(built.differences));
+      process.exitCode = 1;
+    }
   } catch (error) {
-    throw explained(error, options);
+    throw explained(error, input);
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
-    await engine.housekeeping({ network: true });
+    // Of a build that ran nothing, no network is left.
+    if (hasRun || flags.verify || !isDone) await engine.housekeeping({ network: true });
   }
 }
 
 /** What `docker build --check` does: findings to standard output, exit status 1 when there are any. */
 async function checkFile(engine: Engine, context: string, flags: Flags): Promise<void> {
-  const {
-    context: directory,
-    dockerfile = join(directory, "Dockerfile"),
-    target,
-    args = {},
-  } = optionsOf(context, flags);
-  if (!existsSync(dockerfile)) throw new Failure(`failed to read dockerfile: open ${dockerfile}: no such file`, 1);
-  const file = parse(readText(dockerfile), { file: flags.file ?? "Dockerfile" });
-  const ignore = ignoreFiles(dockerfile)
-    .map((path) => resolve(directory, path))
-    .find(existsSync);
+  using input = await openBuildInput(context, flags);
+  const { target, args = {} } = optionsOf(input, flags);
+  const { text, ignore } = fileToCheck(input);
+  const name = flags.file === undefined || flags.file === "-" ? "Dockerfile" : flags.file;
+  const file = parse(text, { file: name });
   const images = await baseImages(engine, file, args);
   const { BUILDKIT_DOCKERFILE_CHECK: options } = args;
   const report = check(file, {
     args,
+    platform: `linux/${process.arch === "x64" ? "amd64" : process.arch}`,
     ...(target === undefined ? {} : { target }),
     ...(options === undefined ? {} : { options }),
     ...(ignore === undefined ? {} : { ignore: parseIgnore(readText(ignore)) }),
@@ -115,6 +131,22 @@ async function checkFile(engine: Engine, context: string, flags: Flags): Promise
   const error = renderCheckError(report, file);
   if (error !== undefined) throw new Failure(error, 1);
   if (report.warnings.length > 0) process.exitCode = 1;
+}
+
+/** The Dockerfile, and where its ignore file is. Of contexts elsewhere only what was given with them is checked. */
+function fileToCheck({ options }: BuildInput): { readonly text: string; readonly ignore: string | undefined } {
+  const { context, dockerfile = "Dockerfile", text } = options;
+  if (typeof context !== "string" || !existsSync(context)) {
+    if (text !== undefined) return { text, ignore: undefined };
+    throw new Failure("--check needs a context that is a directory, or the Dockerfile alone: --check -f - CONTEXT", 1);
+  }
+  const path = resolve(context, dockerfile);
+  const ignore = ignoreFiles(path)
+    .map((one) => resolve(context, one))
+    .find(existsSync);
+  if (text !== undefined) return { text, ignore };
+  if (!existsSync(path)) throw new Failure(`failed to read dockerfile: open ${path}: no such file`, 1);
+  return { text: readText(path), ignore };
 }
 
 /** What the images that are here already set; of those that are not nothing is known. */
@@ -140,16 +172,14 @@ async function baseImages(
         line.slice(0, line.indexOf("=")),
         line.slice(line.indexOf("=") + 1),
       ]);
-      return [name, { env: Object.fromEntries(env), hasShell: (config.Shell ?? []).length > 0 }];
+      const platform = `${document?.Os}/${document?.Architecture}`;
+      return [name, { platform, env: Object.fromEntries(env), hasShell: (config.Shell ?? []).length > 0 }];
     }),
   );
   return new Map(found.filter((one) => one !== undefined));
 }
 
-function optionsOf(context: string, flags: Flags): BuildOptions {
-  const directory = resolve(context);
-  if (!existsSync(directory))
-    throw new Failure(`unable to prepare context: path ${JSON.stringify(context)} not found`, 1);
+function optionsOf(input: BuildInput, flags: Flags): BuildOptions {
   const network = flags.network ?? "default";
   if (network !== "default" && network !== "none" && network !== "host")
     throw new Failure(`--network ${network}: default, none and host are there`, 1);
@@ -163,8 +193,7 @@ function optionsOf(context: string, flags: Flags): BuildOptions {
       }),
     );
   return {
-    context: directory,
-    ...(flags.file === undefined ? {} : { dockerfile: resolve(flags.file) }),
+    ...input.options,
     tags: flags.tag ?? [],
     ...(flags.target === undefined ? {} : { target: flags.target }),
     args: pairs(flags.buildArg),
@@ -175,16 +204,15 @@ function optionsOf(context: string, flags: Flags): BuildOptions {
 }
 
 /** With the line of the Dockerfile and a caret under the place, when the error names one. */
-function explained(error: unknown, options: BuildOptions): unknown {
+function explained(error: unknown, { text, options }: BuildInput): unknown {
   const file = options.dockerfile ?? "Dockerfile";
-  const path = isAbsolute(file) ? file : join(options.context, file);
-  if (error instanceof DockerfileError) return new Failure(renderError(error, readText(path)), 1);
+  if (error instanceof DockerfileError) return new Failure(renderError(error, text), 1);
   if (!isBuilderError(error)) return error;
-  if (error.line === undefined) return new Failure(error.message, 1);
-  const line = readText(path).split("\n")[error.line - 1] ?? "";
+  if (error.line === undefined) return new Failure(reasonOf(error), 1);
+  const line = text.split("\n")[error.line - 1] ?? "";
   const caret = `${line.slice(0, (error.column ?? 1) - 1).replace(/[^\t]/g, " ")}^`;
   return new Failure(
-    `${harmless(error.file ?? file)}:${error.line}:${error.column}: ${error.message}\n  ${harmless(line)}\n  ${caret}`,
+    `${harmless(error.file ?? file)}:${error.line}:${error.column}: ${reasonOf(error)}\n  ${harmless(line)}\n  ${caret}`,
     1,
   );
 }

@@ -2,13 +2,14 @@ import { type ContainerRecord, type Engine, statusOf } from "@ctr/engine";
 import type { Command } from "commander";
 import { showAgo, showDuration } from "../duration.ts";
 import { Failure, harmless } from "../failure.ts";
+import { addPullFlags, createPulling, type PullFlags } from "../pull-missing.ts";
 import { addRunFlags, createOptions } from "../run-flags.ts";
 import { withEngine } from "../session.ts";
 import { table } from "../table.ts";
 import { formatRows } from "../template.ts";
 
 export function register(program: Command): void {
-  addRunFlags(program.command("create"))
+  addPullFlags(addRunFlags(program.command("create")))
     .summary("make a container without running it")
     .usage("[options] IMAGE [COMMAND] [ARG...]")
     .argument("<image>")
@@ -16,7 +17,8 @@ export function register(program: Command): void {
     .passThroughOptions()
     .action((image: string, args: string[], flags: Record<string, unknown>, command: Command) =>
       withEngine(command, async (engine) => {
-        process.stdout.write(`${(await engine.containers.create(createOptions(flags, image, args))).id}\n`);
+        const { id } = await createPulling(engine, createOptions(flags, image, args), flags as PullFlags);
+        process.stdout.write(`${id}\n`);
       }),
     );
   program

@@ -4,10 +4,11 @@ import { explain, explainStep } from "@ctr/plan";
 import type { Command } from "commander";
 import { attach, callersTerminal, forwardSignals } from "../attach.ts";
 import { Failure } from "../failure.ts";
+import { addPullFlags, createPulling, type PullFlags } from "../pull-missing.ts";
 import { addRunFlags, createOptions } from "../run-flags.ts";
 import { withEngine } from "../session.ts";
 
-interface Flags {
+interface Flags extends PullFlags {
   readonly detach?: boolean;
   readonly explain?: boolean;
   readonly dryRun?: boolean;
@@ -19,7 +20,7 @@ interface Flags {
 }
 
 export function register(program: Command): void {
-  addRunFlags(program.command("run"))
+  addPullFlags(addRunFlags(program.command("run")))
     .summary("make a container and run it")
     .usage("[options] IMAGE [COMMAND] [ARG...]")
     .argument("<image>")
@@ -41,11 +42,11 @@ async function run(engine: Engine, image: string, args: readonly string[], flags
   const size = flags.tty ? callersTerminal() : undefined;
   await engine.housekeeping();
   const options = createOptions(flags as Record<string, unknown>, image, args);
-  const record = await engine.containers.create({
-    ...options,
-    startsAtOnce: true,
-    ...(size === undefined ? {} : { terminalSize: size }),
-  });
+  const record = await createPulling(
+    engine,
+    { ...options, startsAtOnce: true, ...(size === undefined ? {} : { terminalSize: size }) },
+    flags,
+  );
   try {
     if (flags.explain || flags.dryRun) process.stderr.write(`${explain(await engine.containers.explain(record.id))}\n`);
     if (flags.dryRun) {

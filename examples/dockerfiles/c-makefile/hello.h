@@ -1,0 +1,2 @@
+#include <stdio.h>
+static int hello(void) { return puts("hello") < 0; }

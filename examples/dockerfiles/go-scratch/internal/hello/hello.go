@@ -1,0 +1,3 @@
+package hello
+
+func Serve(version string) { println("hello", version) }

@@ -1,0 +1,7 @@
+package test.example;
+
+public class App {
+  public static void main(String[] arguments) {
+    System.out.println("hello");
+  }
+}

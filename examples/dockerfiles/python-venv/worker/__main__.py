@@ -1,0 +1,3 @@
+from worker.job import run
+
+run()

@@ -1,0 +1,3 @@
+usage() {
+  echo "usage: tool [--self-test]"
+}
