@@ -15,6 +15,8 @@ export type Cause =
       readonly name: string;
       readonly line: number | undefined;
     }
+  /** The same variables in another order: a command can see it. */
+  | { readonly kind: "order" }
   | { readonly kind: "base"; readonly image: string }
   /** The step below ran and made other files than before. */
   | { readonly kind: "parent"; readonly step: number }
@@ -40,19 +42,30 @@ export function findCauses(now: StepParts, before: StepParts | undefined, around
   const causes = [...own, ...below];
   if (causes.length > 0) return causes;
   // The same words on the same files: variables can still have made another instruction of it.
-  return JSON.stringify(now.operation) === JSON.stringify(before.operation)
-    ? [{ kind: "layerGone" }]
-    : [{ kind: "instruction" }];
+  return isSameOperation(now, before) ? [{ kind: "layerGone" }] : [{ kind: "instruction" }];
 }
 
 function ownCauses(now: StepParts, before: StepParts): Cause[] {
-  // Another instruction reads other files; naming them would explain nothing.
-  if (now.source !== before.source) return [{ kind: "instruction" }];
+  // Another instruction reads other files; naming them would explain nothing. White space makes no other one.
+  if (now.source !== before.source && !isSameOperation(now, before)) return [{ kind: "instruction" }];
   return [
     ...(now.platform === before.platform ? [] : [{ kind: "platform" } as const]),
     ...fileCauses(now, before),
     ...ingredientCauses(now, before),
+    ...(now.readsAll && isReordered(now, before) ? [{ kind: "order" } as const] : []),
   ];
+}
+
+const isSameOperation = (now: StepParts, before: StepParts): boolean =>
+  JSON.stringify(now.operation) === JSON.stringify(before.operation);
+
+/** Whether what both read comes in another order: a command can see it. */
+function isReordered(now: StepParts, before: StepParts): boolean {
+  const common = (one: StepParts, other: StepParts): string[] => {
+    const names = new Set(other.ingredients.map(nameOf));
+    return one.ingredients.map(nameOf).filter((name) => names.has(name));
+  };
+  return common(now, before).join("\n") !== common(before, now).join("\n");
 }
 
 function fileCauses(now: StepParts, before: StepParts): Cause[] {
@@ -116,6 +129,8 @@ export function explainCause(cause: Cause): string {
       const what = cause.from === cause.name || cause.from === "OPTION" ? cause.name : `${cause.from} ${cause.name}`;
       return `${what}${cause.line === undefined ? "" : ` entered at line ${cause.line}`} ${changeWords[cause.change]}`;
     }
+    case "order":
+      return "variables come in another order";
     case "base":
       return `base image ${cause.image} changed`;
     case "parent":

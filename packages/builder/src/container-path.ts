@@ -17,6 +17,11 @@ export function namesDirectory(path: string): boolean {
   return path === "" || path === "." || path === ".." || /\/\.{0,2}$/.test(path);
 }
 
+/** A source of COPY in the one spelling that all of its spellings share: `./src/` and `src` mean the same. */
+export function plainSource(source: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\/|^[^/]*@[^/]*:/i.test(source) ? source : absolutePath("/", source);
+}
+
 export function joinPath(directory: string, name: string): string {
   if (name === "") return directory;
   return directory === "" || directory.endsWith("/") ? directory + name : `${directory}/${name}`;

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -30,13 +30,15 @@ export class BuildInput implements Disposable {
   readonly options: Pick<BuildOptions, "context" | "contexts" | "dockerfile" | "text" | "onDockerfile">;
   readonly #directory: string | undefined;
   #text: string | undefined;
+  #name: string | undefined;
 
   /** @param directory  Goes in the end. */
   constructor(options: Omit<BuildInput["options"], "onDockerfile">, directory?: string) {
     this.#directory = directory;
     this.options = {
       ...options,
-      onDockerfile: ({ text }) => {
+      onDockerfile: ({ name, text }) => {
+        this.#name = name;
         this.#text = text;
       },
     };
@@ -45,6 +47,11 @@ export class BuildInput implements Disposable {
   /** The Dockerfile, as far as it was read. */
   get text(): string {
     return this.#text ?? this.options.text ?? "";
+  }
+
+  /** What errors call it. */
+  get name(): string | undefined {
+    return this.#name;
   }
 
   [Symbol.dispose](): void {
@@ -72,7 +79,7 @@ export async function openBuildInput(context: string, flags: ContextFlags): Prom
   if (!isHere && !isAddress(context))
     throw new Failure(`unable to prepare context: path ${JSON.stringify(context)} not found`, 1);
   const where = isHere ? directory : context;
-  if (file === "-") return new BuildInput({ context: where, contexts, text: readInput() });
+  if (file === "-") return new BuildInput({ context: where, contexts, text: await readInput() });
   return new BuildInput({ context: where, contexts, ...dockerfile(isHere ? placeOf(file, directory) : file) });
 }
 
@@ -115,9 +122,14 @@ async function spoolInput(): Promise<{ readonly directory: string; readonly file
   return { directory, file };
 }
 
-function readInput(): string {
-  const bytes = readFileSync(process.stdin.fd);
-  if (bytes.length > maxDockerfileBytes)
-    throw new Failure(`the Dockerfile on standard input has more than ${maxDockerfileBytes} bytes`, 1);
-  return bytes.toString("utf8");
+async function readInput(): Promise<string> {
+  const read: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+    read.push(chunk);
+    length += chunk.length;
+    if (length > maxDockerfileBytes)
+      throw new Failure(`the Dockerfile on standard input has more than ${maxDockerfileBytes} bytes`, 1);
+  }
+  return Buffer.concat(read).toString("utf8");
 }

@@ -13,8 +13,7 @@ export interface BuildDisplay {
   end(o: { readonly failed: boolean }): void;
 }
 
-export const progressKinds = ["auto", "plain", "tty", "rawjson", "quiet"] as const;
-export type ProgressKind = (typeof progressKinds)[number];
+const progressKinds = ["auto", "plain", "tty", "rawjson", "quiet"] as const;
 
 /** @throws {Failure} for what is no kind, or a terminal that is none */
 export function openDisplay(kind: string, screen: Screen): BuildDisplay {

@@ -19,6 +19,7 @@ export interface BuildFlags {
   readonly ulimit?: string[];
   readonly output?: string[];
   readonly push?: boolean;
+  readonly load?: boolean;
   readonly cacheFrom?: string[];
   readonly cacheTo?: string[];
   readonly reproducible?: boolean;
@@ -94,8 +95,8 @@ export function surroundingsOf(
 export const isStored = ({ type, dest }: BuildOutput): boolean =>
   type === "image" || (type === "docker" && dest === undefined);
 
-function outputsOf({ output = [], push }: BuildFlags): BuildOutput[] {
-  const outputs = output.map(parseOutput);
+function outputsOf({ output = [], push, load }: BuildFlags): BuildOutput[] {
+  const outputs = [...output, ...(load === true ? ["type=docker"] : [])].map(parseOutput);
   if (push !== true) return outputs;
   if (outputs.some((one) => !isStored(one))) throw new Failure("--push cannot be used with this --output", 1);
   return outputs.length === 0 ? [parseOutput("type=registry")] : outputs.map((one) => ({ ...one, push: true }));

@@ -34,7 +34,7 @@ export class OutputLines {
 }
 
 /** What a terminal would show in the end: colours and cursor movements mean nothing in a line among others. */
-export function showLine(line: string): string {
+function showLine(line: string): string {
   const text = line
     .replace(/\u001b\[[0-?]{0,64}[ -/]{0,8}[@-~]/g, "")
     .replace(/\u001b\][^\u0007\u001b]{0,256}(?:\u0007|\u001b\\)/g, "")

@@ -1,5 +1,5 @@
 // What `docker build` does around the steps: images that are pulled, limits, outputs, caches, displays.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRegistryServer, type RegistryServer } from "@ctr/registry/server";
@@ -173,6 +173,15 @@ describe.skipIf(notRoot)("around a build (needs root)", () => {
     await build(text, "--platform", "linux/amd64,linux/arm64", "-o", out);
     expect(existsSync(join(out, "linux_arm64/arm64"))).toBe(true);
     expect(existsSync(join(out, "linux_amd64/amd64"))).toBe(true);
+    const name = `${server.host}/multi:1`;
+    await build(text, "-t", name, "--platform", "linux/amd64,linux/arm64", "--push");
+    const both = join(directory, "both");
+    const on = `FROM ${name}\nARG TARGETARCH\nCOPY a.txt /more-$TARGETARCH\n`;
+    const pulled = await buildOn(machine(), on, "--platform", "linux/arm64,linux/amd64", "-o", both);
+    expect({ status: pulled.status, stderr: pulled.stderr }).toMatchObject({ status: 0 });
+    expect(pulled.stderr).toContain("[linux/arm64 2/2] COPY a.txt");
+    for (const arch of ["amd64", "arm64"])
+      expect(readdirSync(join(both, `linux_${arch}`)).toSorted()).toEqual([arch, `more-${arch}`]);
     const refused = await build('FROM scratch\nCOPY a.txt /a\nRUN ["/a"]\n', "--platform", "linux/sparc64");
     expect(refused).toMatchObject({ status: 1, stderr: /Dockerfile:3:1: RUN for linux\/sparc64 cannot be done on/ });
   });

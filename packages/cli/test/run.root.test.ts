@@ -69,7 +69,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
     { args: ["--no-such-flag", "busybox"], stderr: /unknown option '--no-such-flag'/, why: "a bad flag" },
     { args: [], stderr: /missing required argument 'image'/, why: "no image" },
     {
-      args: ["no-such-image", "true"],
+      args: ["--pull", "never", "no-such-image", "true"],
       stderr: /^ctr: .*No such image: no-such-image/,
       why: "an image that is not there",
     },
@@ -184,7 +184,7 @@ describe.skipIf(notRoot)("ctr run (needs root)", () => {
     });
 
   test("--debug shows where an error comes from", async () => {
-    const { status, stderr } = await ctr.call(["--debug", "run", "no-such-image"]);
+    const { status, stderr } = await ctr.call(["--debug", "run", "--pull", "never", "no-such-image"]);
     expect(status).toBe(125);
     expect(stderr).toMatch(/^\s+at /m);
   });

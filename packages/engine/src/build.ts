@@ -20,7 +20,7 @@ import type { Context } from "./context.ts";
 export type BuildShell = (o: { readonly args: readonly string[]; readonly terminal: RunTerminal }) => Promise<number>;
 
 /** How much of a cache is exported: `min` is only the steps whose layers are in the image. */
-export type CacheExtent = Pick<CacheTarget, "mode" | "mounts">;
+type CacheExtent = Pick<CacheTarget, "mode" | "mounts">;
 
 /** Where a cache is kept for other machines. */
 export type CachePlace =

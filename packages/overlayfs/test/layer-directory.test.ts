@@ -42,6 +42,15 @@ test("a base layer: diff and link, nothing below", async () => {
   expect([readLink(root, "base"), readLower(root, "base")]).toEqual([layer.link, []]);
 });
 
+test("the caller's umask has no say in what a container's root is like", async () => {
+  const root = overlayRoot();
+  mkdirSync(root);
+  const before = process.umask(0o077);
+  onTestFinished(() => void process.umask(before));
+  const { diff } = await createLayerDirectory({ overlayRoot: root, cacheId: "base", parents: [] });
+  expect(statSync(diff).mode & 0o777).toBe(0o755);
+});
+
 test("a layer on others, and a container's: lower, work, merged", async () => {
   const root = overlayRoot();
   mkdirSync(root);

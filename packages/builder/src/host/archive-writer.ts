@@ -6,7 +6,7 @@ import { BuilderError, type Place } from "../builder-error.ts";
 import { joinPath, parentPath } from "../container-path.ts";
 import { changeMode, type ModeChange } from "../mode-change.ts";
 import { Tree } from "./tree.ts";
-import { type Owner, resolveTarget } from "./write-entries.ts";
+import type { Owner } from "./write-entries.ts";
 
 //  An archive is unpacked as tar(1) would into a tree that is there: directories are merged, whatever else has a
 //  name is replaced, a name that begins with .wh. is a name. Where the way to a name goes through links, those of the
@@ -178,34 +178,53 @@ class ArchiveWriter {
     const written = parts.join("/");
     const known = this.#ways.get(written);
     if (known !== undefined) return known;
-    const way = this.#walk("", parts, entry, 0);
+    const way = this.#walk(parts, entry);
+    let here = "";
+    for (const part of way.split("/").filter((one) => one !== "")) {
+      this.#enter(here, joinPath(here, part));
+      here = joinPath(here, part);
+    }
     this.#keep(written);
     this.#ways.set(written, way);
     return way;
   }
 
-  #walk(from: string, parts: readonly string[], entry: TarEntry, links: number): string {
-    let here = from;
-    for (const [index, part] of parts.entries()) {
-      const next = joinPath(here, part);
-      if (this.#times.has(next)) {
-        here = next;
+  // One name after the other, as the kernel would, so that ".." in a link means what is above where it led to. What is
+  // not there has no links in it, and is made only where the way ends.
+  #walk(parts: readonly string[], entry: TarEntry): string {
+    const rest = parts.toReversed();
+    let here = "";
+    for (let links = 0; rest.length > 0; ) {
+      const part = rest.pop()!;
+      if (part === "" || part === ".") continue;
+      if (part === "..") {
+        here = parentPath(here);
         continue;
       }
-      if (this.#links.has(next) || (!this.#fresh.has(here) && this.#tree.status(next)?.kind === "symlink")) {
-        if (links >= mostLinks) throw this.#refuse(entry, "the links on its way are a loop");
+      const next = joinPath(here, part);
+      if (!this.#times.has(next) && this.#isLink(here, next)) {
+        if (++links > mostLinks) throw this.#refuse(entry, "the links on its way are a loop");
         this.#flush();
-        const target = resolveTarget(this.#tree, next);
-        if (this.#tree.status(target)?.kind === "symlink" && target === next)
-          throw this.#refuse(entry, "the links on its way are a loop");
-        const rest = [...target.split("/").filter((one) => one !== ""), ...parts.slice(index + 1)];
-        return this.#walk("", rest, entry, links + 1);
+        const text = this.#tree.readLink(next);
+        if (text.startsWith("/")) here = "";
+        rest.push(...text.split("/").reverse());
+        continue;
       }
-      if (this.#fresh.has(here) || !this.#isDirectory(next)) this.#pass(next);
-      else this.#times.set(next, this.#tree.status(next)!.mtime);
       here = next;
     }
     return here;
+  }
+
+  #isLink(directory: string, path: string): boolean {
+    if (this.#links.has(path)) return true;
+    return !this.#fresh.has(directory) && this.#tree.status(path)?.kind === "symlink";
+  }
+
+  #enter(directory: string, path: string): void {
+    if (this.#times.has(path)) return;
+    const status = this.#fresh.has(directory) ? undefined : this.#tree.status(path);
+    if (status?.kind === "directory") this.#times.set(path, status.mtime);
+    else this.#pass(path);
   }
 
   /** The archive goes through a directory that is not there. */

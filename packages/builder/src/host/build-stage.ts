@@ -5,7 +5,7 @@ import type { BuildEvent, BuiltLayer, StepOutcome } from "../build-event.ts";
 import { BuilderError, isBuilderError, type Place, placeOf } from "../builder-error.ts";
 import type { CacheRecord } from "../cache-record.ts";
 import { type Cause, findCauses } from "../cause.ts";
-import { absolutePath } from "../container-path.ts";
+import { absolutePath, namesDirectory, plainSource } from "../container-path.ts";
 import type { FailedRun } from "../failed-run.ts";
 import { historyText, runHistoryText } from "../history-text.ts";
 import { applySetting, defaultShell, type Setting, SettingFailure } from "../image-settings.ts";
@@ -101,6 +101,8 @@ export class StageBuilder {
   /** The stage has a CMD of its own. */
   #ownCommand = false;
   #ordinal = 0;
+  /** Of the steps that can change files. */
+  readonly #ordinals: number[] = [];
 
   constructor(services: BuildServices, stage: PlannedStage, below: StageState | undefined) {
     this.#s = services;
@@ -126,7 +128,7 @@ export class StageBuilder {
       await this.#awaitSource(instruction); // not a part of the step's time
       await this.#step(firstStep + 1 + index, instruction.source, line, () => this.#do(instruction));
     }
-    if (this.#s.remember) this.#s.cache.cutStage(this.#s.project, label, steps.length);
+    if (this.#s.remember) this.#s.cache.keepPlaces(this.#s.project, label, this.#ordinals);
     return this.#state;
   }
 
@@ -283,13 +285,13 @@ export class StageBuilder {
       // What lies below may give a name another number: the number is what the layer has.
       const chown = it.link && owner !== undefined ? [owner.uid, owner.gid] : (it.chown ?? "");
       const parents = it.name === "COPY" && it.parents;
-      const destination = [workdir, it.destination];
+      const isRelative = !it.destination.startsWith("/");
       return await this.#fileStep(instruction, {
         operation: [
           it.name,
-          [...it.sources],
+          parents ? [...it.sources] : it.sources.map(plainSource),
           files,
-          destination,
+          [absolutePath(workdir, it.destination), namesDirectory(it.destination)],
           chown,
           it.chmod ?? "",
           [...collected.operation],
@@ -300,7 +302,7 @@ export class StageBuilder {
         inputs: collected.inputs,
         ingredients: [
           ...usedVariables(this.#variables, used),
-          ...settingsOf(this.#state, ["WORKDIR"]),
+          ...settingsOf(this.#state, isRelative ? ["WORKDIR"] : []),
           ...timeOption(sourceDateEpoch),
         ],
         readsAll: false,
@@ -350,6 +352,7 @@ export class StageBuilder {
   // The one place where it is decided whether a step runs.
   async #fileStep(instruction: StepInstruction, step: FileStep): Promise<Finished> {
     const { cache, project, store } = this.#s;
+    this.#ordinals.push(this.#ordinal);
     const parts: StepParts = {
       source: sourceOf(instruction),
       operation: step.operation,

@@ -134,9 +134,11 @@ export class BuildCache implements Disposable {
     });
   }
 
-  /** Forget the places of a stage behind its last step: the file became shorter. */
-  cutStage(project: string, stage: string, length: number): void {
-    this.#run("DELETE FROM build_place WHERE project = ? AND stage = ? AND ordinal >= ?", project, stage, length);
+  /** Forget the places of a stage where no step stands that can change files: the file is another one now. */
+  keepPlaces(project: string, stage: string, ordinals: readonly number[]): void {
+    const others = "ordinal NOT IN (SELECT value FROM json_each(?))";
+    const condition = `project = ? AND stage = ? AND ${others}`;
+    this.#run(`DELETE FROM build_place WHERE ${condition}`, project, stage, JSON.stringify(ordinals));
   }
 
   findBlob(diffId: Digest): { readonly digest: Digest; readonly size: number } | undefined {

@@ -58,7 +58,9 @@ export class FakeWorker implements RunWorker {
 function outputsOf(command: string): string[] {
   const written = [...command.matchAll(/(?:>>?\s*|-o\s+|touch\s+)([\w./$-]+)/g)].map((match) => match[1]!);
   const known = toolOutputs.flatMap(([words, path]) => (words.test(command) ? [path] : []));
-  const paths = [...written, ...known].filter((path) => !path.includes("$") && !path.startsWith("/dev/"));
+  const all = [...written, ...known];
+  const isFile = (path: string): boolean => all.every((other) => !other.startsWith(`${path}/`));
+  const paths = all.filter((path) => !path.includes("$") && !path.startsWith("/dev/") && isFile(path));
   if (paths.length > 0 || quiet.test(command)) return paths;
   return [`/var/log/ran/${hashOf(command).slice(0, 12)}`];
 }

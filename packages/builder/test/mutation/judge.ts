@@ -41,7 +41,7 @@ export function judge(now: StepFacts, { before, ranBelow, noCache }: Surrounding
   const read = [...fileChanges(now, before), ...readChanges(now, before), ...optionChanges(now, before)];
   const platform = now.platform === before.platform ? [] : ["platform"];
   // Who wrote another instruction knows that it reads other things.
-  const own = other.length > 0 ? other : [...platform, ...read];
+  const own = other.length > 0 ? other : [...platform, ...read, ...orderChange(now, before)];
   const exact = [...own, ...below];
   const settings = settingChanges(now, before);
   const truths = [
@@ -70,6 +70,16 @@ function usedAndMeant(now: StepFacts, before: StepFacts, exact: readonly string[
 function fileChanges(now: StepFacts, before: StepFacts): string[] {
   const [then, here] = [new Map(before.files), new Map(now.files)];
   return compare(then, here, (path) => `file ${path}`);
+}
+
+/** ENV and ARG in another order are another environment. */
+function orderChange(now: StepFacts, before: StepFacts): string[] {
+  const names = (one: StepFacts, other: StepFacts): string =>
+    one.reads
+      .map(({ from, name }) => `${from} ${name}`)
+      .filter((name) => other.reads.some((there) => `${there.from} ${there.name}` === name))
+      .join();
+  return names(now, before) === names(before, now) ? [] : ["order"];
 }
 
 const readChanges = (now: StepFacts, before: StepFacts): string[] => changes(before.reads, now.reads);

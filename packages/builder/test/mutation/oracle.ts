@@ -315,10 +315,11 @@ class Reader {
       ...[files, posix.resolve(end.workdir.value, destination), destination.endsWith("/")],
       ...[chown, chmod, link, exclude, flags],
     ];
-    const seen = sources.flatMap((source) => filesOf(tree, source));
+    const seen = sources.flatMap((source) => filesOf(tree, source, exclude));
     return {
       operation,
       used,
+      isLinked: link,
       files: seen.map(([path, digest]) => [shown + path, digest]),
       settings: [end.workdir],
     };
@@ -341,7 +342,7 @@ class Reader {
       trigger: o.trigger,
       source: [it.source, ...it.heredocs.map(({ content, name }) => content + name)].join("\n"),
       operation: JSON.stringify(parts.operation),
-      below: end.chainId,
+      below: parts.isLinked === true ? "" : end.chainId,
       base: end.base,
       platform: this.#witness.platform,
       files: parts.files,
@@ -363,6 +364,8 @@ interface FactParts {
   /** Names that were asked for. */
   readonly used: readonly string[];
   readonly reads?: readonly SeenVariable[];
+  /** It makes the same layer on top of anything. */
+  readonly isLinked?: boolean;
   readonly files: readonly SeenFile[];
   readonly settings: readonly Setting[];
   readonly options?: StepFacts["options"];

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type ImageStore, openStore, thisPlatform } from "@ctr/image-store";
@@ -73,7 +73,7 @@ export class BuildPlace implements Disposable {
   // Only what differs: a file that is written anew has another time, which must be of no importance.
   #write(files: Readonly<Record<string, StoryFile>>): void {
     for (const path of Object.keys(this.#files))
-      if (!(path in files)) rmSync(join(this.context, path), { recursive: true });
+      if (!(path in files)) this.#remove(path);
     for (const [path, file] of Object.entries(files)) {
       if (this.#files[path] === file) continue;
       const target = join(this.context, path);
@@ -83,6 +83,15 @@ export class BuildPlace implements Disposable {
       utimesSync(target, file.time, file.time);
     }
     this.#files = files;
+  }
+
+  /** The directories that it was alone in go with it. */
+  #remove(path: string): void {
+    rmSync(join(this.context, path));
+    for (let directory = dirname(path); directory !== "."; directory = dirname(directory)) {
+      if (readdirSync(join(this.context, directory)).length > 0) return;
+      rmdirSync(join(this.context, directory));
+    }
   }
 
   async #addBases(base: StoryBase, images: readonly string[]): Promise<void> {

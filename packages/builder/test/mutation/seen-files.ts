@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { join, posix } from "node:path";
 import { createIgnoreMatcher, parseIgnore } from "@ctr/dockerfile";
 
@@ -30,12 +30,17 @@ function textOf(path: string): string {
 }
 
 /** What a source of COPY means: each with all that is in it. */
-export function filesOf(tree: SeenTree, source: string): SeenFile[] {
+export function filesOf(tree: SeenTree, source: string, exclude: readonly string[] = []): SeenFile[] {
+  const excluded = createIgnoreMatcher(exclude);
   return namesOf(tree, posix.normalize(`/${source}`).slice(1).replace(/\/$/, "")).flatMap((path) => {
-    if (!lstatSync(join(tree.root, path)).isDirectory()) return [fileOf(tree, path)];
-    return [[`${path || "."}/`, "directory"] as const, ...below(tree, path)];
+    if (!statusOf(tree, path).isDirectory()) return excluded.ignores(posix.basename(path)) ? [] : [fileOf(tree, path)];
+    const wanted = below(tree, path).filter(([name]) => !excluded.ignores(posix.relative(path, name)));
+    return [[`${path || "."}/`, "directory"] as const, ...wanted];
   });
 }
+
+// With a slash: the root may be a link to a directory.
+const statusOf = (tree: SeenTree, path: string): Stats => lstatSync(`${tree.root}/${path}`);
 
 /** Wildcards in any part but none across a slash. */
 function namesOf(tree: SeenTree, pattern: string): string[] {
@@ -57,8 +62,7 @@ function namesOf(tree: SeenTree, pattern: string): string[] {
 }
 
 function childrenOf(tree: SeenTree, directory: string): string[] {
-  const path = join(tree.root, directory);
-  return lstatSync(path).isDirectory() ? readdirSync(path).sort() : [];
+  return statusOf(tree, directory).isDirectory() ? readdirSync(`${tree.root}/${directory}`).sort() : [];
 }
 
 // A directory that is ignored is there all the same when something in it is not.
@@ -71,7 +75,7 @@ function below(tree: SeenTree, directory: string): SeenFile[] {
   return childrenOf(tree, directory).flatMap((name) => {
     const path = posix.join(directory, name);
     if (!isThere(tree, path)) return [];
-    const isDirectory = lstatSync(join(tree.root, path)).isDirectory();
+    const isDirectory = statusOf(tree, path).isDirectory();
     return [fileOf(tree, path), ...(isDirectory ? below(tree, path) : [])];
   });
 }

@@ -30,7 +30,7 @@ type Outcomes = ReadonlyMap<number, { readonly ran: boolean; readonly causes: re
 
 /** Builds of one story in one place, one after the other, each beside what the rules say. */
 export class Trial implements Disposable {
-  readonly #place = new BuildPlace(new FakeWorker());
+  #place = new BuildPlace(new FakeWorker());
   readonly #seen = new Set<string>();
   readonly #story: Story;
   #before: readonly StepFacts[] = [];
@@ -56,13 +56,25 @@ export class Trial implements Disposable {
 
   /** Build a changed one. @throws what `build` throws */
   async mutated({ story, origins }: Mutation): Promise<StepTrial[]> {
-    const { facts, outcomes } = await this.#build(story);
+    const { facts, outcomes } = await this.#build(story).catch(async (error: unknown) => {
+      await this.#startAgain();
+      throw error;
+    });
     const trials = facts.map((now) => {
       const earlier = this.#before.filter((then) => isSame(now, then, origins));
       return this.#trial(now, outcomes.get(now.step)!, facts, outcomes, earlier, story);
     });
     this.#remember(facts);
     return trials;
+  }
+
+  // What a build that failed has left in the cache, nobody has seen.
+  async #startAgain(): Promise<void> {
+    this.#place[Symbol.dispose]();
+    this.#place = new BuildPlace(new FakeWorker());
+    this.#seen.clear();
+    this.#before = [];
+    await this.original();
   }
 
   #remember(facts: readonly StepFacts[]): void {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { isBuilderError } from "@ctr/builder";
 import {
   DockerfileError,
@@ -204,17 +204,16 @@ function optionsOf(input: BuildInput, flags: Flags): BuildOptions {
 }
 
 /** With the line of the Dockerfile and a caret under the place, when the error names one. */
-function explained(error: unknown, { text, options }: BuildInput): unknown {
+function explained(error: unknown, { text, name, options }: BuildInput): unknown {
   const file = options.dockerfile ?? "Dockerfile";
   if (error instanceof DockerfileError) return new Failure(renderError(error, text), 1);
   if (!isBuilderError(error)) return error;
   if (error.line === undefined) return new Failure(reasonOf(error), 1);
+  const where = `${harmless(error.file ?? file)}:${error.line}:${error.column}: ${reasonOf(error)}`;
+  if (error.file !== name) return new Failure(where, 1); // a trigger of the base image, say
   const line = text.split("\n")[error.line - 1] ?? "";
   const caret = `${line.slice(0, (error.column ?? 1) - 1).replace(/[^\t]/g, " ")}^`;
-  return new Failure(
-    `${harmless(error.file ?? file)}:${error.line}:${error.column}: ${reasonOf(error)}\n  ${harmless(line)}\n  ${caret}`,
-    1,
-  );
+  return new Failure(`${where}\n  ${harmless(line)}\n  ${caret}`, 1);
 }
 
 function readText(path: string): string {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
+  chmodSync,
   closeSync,
   constants,
   fsyncSync,
@@ -79,7 +80,8 @@ export async function createLayerDirectory(o: {
   const link = shortName(randomBytes(26));
   mkdirSync(join(o.overlayRoot, "l"), { recursive: true, mode: 0o700 });
   mkdirSync(directory, { mode: 0o710 });
-  mkdirSync(diff, { mode: 0o755 });
+  mkdirSync(diff);
+  chmodSync(diff, 0o755); // it is a container's "/", whatever the caller's umask
   if (below.length > 0) {
     mkdirSync(join(directory, "work"), { mode: 0o700 });
     writeFileSync(join(directory, "lower"), lowerText(below), { mode: 0o644 });
