@@ -1,4 +1,5 @@
 import type { ExpandedInstruction } from "@ctr/dockerfile";
+import { withoutPassword } from "./git-reference.ts";
 import type { Variable } from "./variables.ts";
 
 /**
@@ -21,7 +22,10 @@ export function historyText(
         ...(chown === undefined ? [] : [`--chown=${chown}`]),
         ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
       ];
-      const sources = [...instruction.sources, ...instruction.files.map(({ path }) => `<<${path}`)];
+      const sources = [
+        ...instruction.sources.map(withoutPassword),
+        ...instruction.files.map(({ path }) => `<<${path}`),
+      ];
       return [instruction.name, ...flags, ...sources, instruction.destination].join(" ");
     }
     case "ARG":

@@ -34,13 +34,18 @@ export function placeMounts(mounts: readonly Mount[], workdir: string, places: r
   return placed.sort((a, b) => rank(a) - rank(b) || byTarget(a, b));
 }
 
-/** What a mount says, for the step's key: no secret's value and nothing of a cache's content. */
-export function mountOperation({ mount, target = "" }: PlacedMount): JsonValue {
+/**
+ * What a mount says, for the step's key: no secret's value and nothing of a cache's content.
+ *
+ * @param content  Chain id of the layers that `from` leads to: what they are called makes no difference.
+ */
+export function mountOperation({ mount, target = "" }: PlacedMount, content?: string): JsonValue {
+  const from = content ?? ("from" in mount ? mount.from : undefined) ?? "";
   switch (mount.type) {
     case "bind":
-      return ["bind", target, mount.from ?? "", mount.source ?? "", mount.readOnly];
+      return ["bind", target, from, mount.source ?? "", mount.readOnly];
     case "cache":
-      return ["cache", target, cacheId(mount), mount.sharing, mount.from ?? "", cacheBase(mount), mount.readOnly];
+      return ["cache", target, cacheId(mount), mount.sharing, from, cacheBase(mount), mount.readOnly];
     case "tmpfs":
       return ["tmpfs", target, mount.size ?? null, mount.readOnly];
     case "secret":

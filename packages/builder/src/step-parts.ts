@@ -38,10 +38,14 @@ const keyVersion = 1;
  * image is not in it: only its files, which `parent` names, can make a difference, and its variables.
  */
 export function keyText(parts: StepParts): string {
-  const { operation, parent, platform, inputs } = parts;
+  const { operation, parent, platform } = parts;
+  const inputs = parts.inputs.map(([path, digest]) => [withoutSource(path), digest]);
   const ingredients = parts.readsAll ? parts.ingredients.map(({ from, name, digest }) => [from, name, digest]) : [];
   return JSON.stringify([keyVersion, operation, parent, platform, inputs, ingredients]);
 }
+
+/** What a stage or an image is called makes no difference to what is copied from it. */
+const withoutSource = (path: string): string => path.replace(/^--(?:from|mount from)=\S+ ?/, "");
 
 /** Where a step stands, to find it again in the next build. */
 export interface StepRecord {

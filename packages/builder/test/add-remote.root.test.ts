@@ -1,7 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import type { ServerResponse } from "node:http";
+import {
+  createReadStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { missing } from "./chroot-worker.ts";
@@ -138,12 +147,29 @@ describe.skipIf(missing !== undefined)(`ADD of URLs${missing === undefined ? "" 
       response.writeHead(302, { location: `${other.url}/f` }).end();
     });
     const address = `http://user:hunter2@127.0.0.1:${server.port}/f`;
-    await here.build(`FROM scratch\nADD ${address} /f\n`);
+    const { events } = await here.build(`FROM scratch\nADD ${address} /f\n`, { tags: ["x"] });
+    expect(JSON.stringify(events)).not.toContain("hunter2");
+    expect(JSON.stringify((await here.store.read(here.store.resolve("x"))).config)).not.toContain("hunter2");
+    for (const name of readdirSync(here.store.root).filter((one) => one.startsWith("ctr.db")))
+      expect(readFileSync(join(here.store.root, name)).includes("hunter2"), name).toBe(false);
     const basic = `Basic ${Buffer.from("user:hunter2").toString("base64")}`;
     expect(server.seen[0]?.headers.authorization).toBe(basic);
     expect(other.seen[0]?.headers.authorization).toBeUndefined();
     const { error } = await here.fail(`FROM scratch\nADD ${address.replace("/f", "/g").replace(/:\d+/, ":1")} /f\n`);
     expect((error as Error).message).not.toContain("hunter2");
+  });
+
+  test("a build that is stopped waits for no answer, nor for the rest of one", async () => {
+    for (const first of ["", "x"]) {
+      const here = await site();
+      const stop = new AbortController();
+      const server = await LocalServer.start((_, response) => {
+        if (first !== "") response.write(first);
+        setImmediate(() => stop.abort(new Error("enough")));
+      });
+      const { error } = await here.fail(`FROM scratch\nADD ${server.url}/f /\n`, { signal: stop.signal });
+      expect(error).toMatchObject({ message: "enough" });
+    }
   });
 
   test("security: what a secret says goes to the host that it is for", async () => {
@@ -284,8 +310,7 @@ describe.skipIf((missing ?? gitMissing) !== undefined)(`ADD of repositories${mis
     writeFileSync(join(repository.directory, "f"), "one");
     repository.commit();
     const basic = `Basic ${Buffer.from("x-access-token:hunter2").toString("base64")}`;
-    const allowed = (request: { headers: { authorization?: string } }): boolean =>
-      request.headers.authorization === basic;
+    const allowed = ({ headers }: IncomingMessage): boolean => headers.authorization === basic;
     const server = await serveRepositories(join(here.root, "git"), allowed);
     const dockerfile = `FROM scratch\nADD --keep-git-dir=true ${server.url}/app/.git /\n`;
     const { error } = await here.fail(dockerfile);
@@ -294,7 +319,17 @@ describe.skipIf((missing ?? gitMissing) !== undefined)(`ADD of repositories${mis
     const tree = here.files("x");
     expect(tree.text("f", 10)).toBe("one");
     expect(tree.text(".git/config", 10_000)).not.toContain("hunter2");
-    expect(readFileSync(join(here.store.root, "ctr.db")).includes("hunter2")).toBe(false);
+    for (const name of readdirSync(here.store.root).filter((one) => one.startsWith("ctr.db")))
+      expect(readFileSync(join(here.store.root, name)).includes("hunter2"), name).toBe(false);
+  });
+
+  test("a build that is stopped stops its git", async () => {
+    const here = await site();
+    const stop = new AbortController();
+    const server = await LocalServer.start(() => stop.abort(new Error("enough")));
+    const { error } = await here.fail(`FROM scratch\nADD ${server.url}/app/.git /\n`, { signal: stop.signal });
+    expect(error).toMatchObject({ message: "enough" });
+    expect(programsBelow(here.store.root)).toEqual([]);
   });
 
   const missingRefs = [
@@ -311,3 +346,14 @@ describe.skipIf((missing ?? gitMissing) !== undefined)(`ADD of repositories${mis
       expect(error).toMatchObject({ code: "ERR_BUILDER_DOWNLOAD", line: 2, message: expect.stringMatching(says) });
     });
 });
+
+/** Processes that were started in a directory below. */
+function programsBelow(directory: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && pid !== String(process.pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
+    } catch {
+      return false; // it has ended
+    }
+  });
+}

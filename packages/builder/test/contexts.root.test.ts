@@ -179,7 +179,8 @@ describe.skipIf(missing !== undefined)(`contexts${missing === undefined ? "" : `
     const other = join(here.root, "other");
     mkdirSync(other);
     writeFileSync(join(other, "f"), "from the context");
-    writeFileSync(join(other, ".dockerignore"), "f");
+    writeFileSync(join(other, "left-out"), "");
+    writeFileSync(join(other, ".dockerignore"), "left-out");
     const dockerfile = [
       "FROM scratch AS named",
       "COPY own /f",

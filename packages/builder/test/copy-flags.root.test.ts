@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { tarEntry, writeArchive } from "@ctr/layers";
 import { describe, expect, test } from "vitest";
 import type { Tree } from "../src/host/tree.ts";
+import { localCacheSource, localCacheTarget } from "../src/index.ts";
 import { missing } from "./chroot-worker.ts";
 import { Site } from "./site.ts";
 
@@ -151,6 +152,20 @@ describe.skipIf(missing !== undefined)(`flags of COPY and ADD${missing === undef
     const holders = here.store.diskUsage().items.filter(({ id }) => kept.some(({ chainId }) => chainId === id));
     expect(kept.length).toBe(2);
     expect(holders.flatMap((item) => item.holders).length).toBe(1);
+  });
+
+  test("--link: what another machine made is found on a base that it never saw", async () => {
+    const here = await site({ "d/f": "f" });
+    const dockerfile = "FROM busybox\nCOPY --link d /d\n";
+    const directory = join(here.root, "cache");
+    await here.build(dockerfile, { cacheTo: [localCacheTarget(directory, { mode: "max" })] });
+    const there = new Site();
+    await there.addBase({ motd: "another base" });
+    there.write({ "d/f": "f" });
+    const options = { cacheFrom: [localCacheSource(directory)], tags: ["x"] };
+    expect(await there.decisions(dockerfile, options)).toEqual(["2 reused"]);
+    expect(there.files("x").text("d/f", 10)).toBe("f");
+    expect(there.files("x").text("etc/motd", 100)).toBe("another base");
   });
 
   test("--link sees nothing of what lies below: a link of the base is replaced, a directory needs its slash", async () => {

@@ -7,6 +7,7 @@ import type { CacheRecord } from "../cache-record.ts";
 import { type Cause, findCauses } from "../cause.ts";
 import { absolutePath, namesDirectory, plainSource } from "../container-path.ts";
 import type { FailedRun } from "../failed-run.ts";
+import { withoutPassword } from "../git-reference.ts";
 import { historyText, runHistoryText } from "../history-text.ts";
 import { applySetting, defaultShell, type Setting, SettingFailure } from "../image-settings.ts";
 import { namesOfSources, placeMounts } from "../mount-definition.ts";
@@ -126,7 +127,8 @@ export class StageBuilder {
       // A trigger of the base has no line of its own in this file: FROM's brought it.
       const line = instruction.file === from.file ? instruction.range.start.line : from.range.start.line;
       await this.#awaitSource(instruction); // not a part of the step's time
-      await this.#step(firstStep + 1 + index, instruction.source, line, () => this.#do(instruction));
+      const shown = withoutPassword(instruction.source);
+      await this.#step(firstStep + 1 + index, shown, line, () => this.#do(instruction));
     }
     if (this.#s.remember) this.#s.cache.keepPlaces(this.#s.project, label, this.#ordinals);
     return this.#state;
@@ -289,7 +291,7 @@ export class StageBuilder {
       return await this.#fileStep(instruction, {
         operation: [
           it.name,
-          parents ? [...it.sources] : it.sources.map(plainSource),
+          parents ? [...it.sources] : it.sources.map((one) => plainSource(withoutPassword(one))),
           files,
           [absolutePath(workdir, it.destination), namesDirectory(it.destination)],
           chown,
@@ -458,7 +460,7 @@ export class StageBuilder {
 }
 
 const sourceOf = ({ source, heredocs }: StepInstruction): string =>
-  [source, ...heredocs.map(({ content, name }) => content + name)].join("\n");
+  [withoutPassword(source), ...heredocs.map(({ content, name }) => content + name)].join("\n");
 
 /** The error with the line of the step that it came from. */
 function locate(error: unknown, name: string, place: Place, signal: AbortSignal | undefined): unknown {

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, isAbsolute } from "node:path";
-import { createIgnoreMatcher, parseIgnore } from "@ctr/dockerfile";
+import { createIgnoreMatcher, type IgnoreMatcher, parseIgnore } from "@ctr/dockerfile";
 import { BuilderError } from "../builder-error.ts";
 import { withoutPassword } from "../git-reference.ts";
 import type { BuildOptions } from "./build-options.ts";
-import { type ContextOpener, isAddress } from "./context-opener.ts";
+import { type ContextOpener, isAddress, type OpenedTree } from "./context-opener.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { Tree } from "./tree.ts";
 
@@ -29,10 +29,8 @@ export async function openContext(o: BuildOptions, opener: ContextOpener): Promi
   const name = o.dockerfile ?? "Dockerfile";
   const file = o.text ?? alone;
   const read = file === undefined ? await readDockerfile(tree, name) : { name, text: file };
-  const ignore = readIgnore(tree, name);
-  const patterns = [...parseIgnore(ignore.text), ...hidden];
   return {
-    source: { ...source, ignore: createIgnoreMatcher(patterns, ignore.name) },
+    source: { ...source, ignore: ignoreMatcher(ignoreFor(tree, name), hidden) },
     name: isAbsolute(read.name) ? basename(read.name) : read.name,
     text: read.text,
     project: JSON.stringify([projectOf(o.context), name]),
@@ -62,14 +60,31 @@ async function readDockerfile(tree: Tree, name: string): Promise<{ readonly name
   throw new BuilderError({ code: "ERR_BUILDER_CONTEXT", message, cause });
 }
 
+/** The files of a context that has a name, without what its own ignore file leaves out. */
+export function namedSource({ source, hidden }: OpenedTree): CopySource {
+  return { ...source, ignore: ignoreMatcher(contextIgnore(source.tree), hidden) };
+}
+
+interface IgnoreFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+function ignoreMatcher({ name, text }: IgnoreFile, hidden: readonly string[]): IgnoreMatcher {
+  return createIgnoreMatcher([...parseIgnore(text), ...hidden], name);
+}
+
 /** `<Dockerfile>.dockerignore`, beside the Dockerfile, wins over the context's own. */
-function readIgnore(tree: Tree, dockerfile: string): { readonly name: string; readonly text: string } {
-  const beside = `${dockerfile}.dockerignore`;
-  if (isAbsolute(dockerfile) && existsSync(beside))
-    return { name: basename(beside), text: readFileSync(beside, "utf8") };
-  for (const name of isAbsolute(dockerfile) ? [".dockerignore"] : [beside, ".dockerignore"]) {
-    const text = tree.text(name, maxIgnoreBytes);
-    if (text !== undefined) return { name, text };
-  }
-  return { name: ".dockerignore", text: "" };
+function ignoreFor(tree: Tree, dockerfile: string): IgnoreFile {
+  const name = `${dockerfile}.dockerignore`;
+  if (!isAbsolute(name)) return ignoreIn(tree, name) ?? contextIgnore(tree);
+  return existsSync(name) ? { name: basename(name), text: readFileSync(name, "utf8") } : contextIgnore(tree);
+}
+
+const contextIgnore = (tree: Tree): IgnoreFile =>
+  ignoreIn(tree, ".dockerignore") ?? { name: ".dockerignore", text: "" };
+
+function ignoreIn(tree: Tree, name: string): IgnoreFile | undefined {
+  const text = tree.text(name, maxIgnoreBytes);
+  return text === undefined ? undefined : { name, text };
 }

@@ -2,6 +2,7 @@ import type { ImageStore } from "@ctr/image-store";
 import { familiarReference, type Platform, parseReference } from "@ctr/oci";
 import { BuilderError, type Place } from "../builder-error.ts";
 import type { BaseImage } from "./base-image.ts";
+import { namedSource } from "./context.ts";
 import type { ContextOpener } from "./context-opener.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { ImageLoader } from "./image-loader.ts";
@@ -80,7 +81,7 @@ export class NamedContexts {
   }
 
   #files(value: string): Promise<CopySource> {
-    const opened = this.#opened.get(value) ?? this.#o.opener.open(value).then(({ source }) => source);
+    const opened = this.#opened.get(value) ?? this.#o.opener.open(value).then(namedSource);
     this.#opened.set(value, opened);
     return opened;
   }

@@ -85,7 +85,7 @@ export class StepMounts implements Disposable {
 
   /** For the step's key: what the mounts say, and what is in the trees that they show. */
   get operation(): readonly JsonValue[] {
-    return this.#placed.map(mountOperation);
+    return this.#placed.map((placed) => mountOperation(placed, this.#contents.get(placed)?.source.layers?.chainId));
   }
 
   get inputs(): StepParts["inputs"] {

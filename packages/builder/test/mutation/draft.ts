@@ -1,4 +1,4 @@
-import { parse } from "@ctr/dockerfile";
+import { type Instruction, parse } from "@ctr/dockerfile";
 
 /** An instruction as text, with the comments and blank lines in front of it. */
 export interface DraftInstruction {
@@ -34,19 +34,14 @@ export function readDraft(text: string): Draft {
   return { instructions: taken, after: lines.slice(next).join("\n") };
 }
 
-// A range may or may not hold the heredocs: the line that ends the last one is looked for.
-function lastLineOf(
-  it: {
-    readonly range: { readonly end: { readonly line: number } };
-    readonly heredocs: readonly { readonly name: string }[];
-  },
-  lines: readonly string[],
-): number {
-  let last = it.range.start === undefined ? 0 : it.range.end.line - 1;
-  const { name } = it.heredocs.at(-1) ?? {};
-  if (name !== undefined && lines[last]?.trimStart() !== name)
-    last = lines.findIndex((line, index) => index > last && line.trimStart() === name);
-  return last;
+/** The line that ends the last heredoc, else the last one of the instruction. */
+function lastLineOf({ range, heredocs }: Pick<Instruction, "range" | "heredocs">, lines: readonly string[]): number {
+  const first = range.start.line - 1;
+  if (heredocs.length === 0) return range.end.line - 1;
+  return heredocs.reduce(
+    (last, { name }) => lines.findIndex((line, index) => index > last && line.trimStart() === name),
+    first,
+  );
 }
 
 export function writeDraft({ instructions, after }: Draft): string {

@@ -10,7 +10,7 @@ import {
   type Stage,
   stages as stagesOf,
 } from "@ctr/dockerfile";
-import { filesOf, type SeenFile, type SeenTree } from "./seen-files.ts";
+import { filesOf, parentsOf, type SeenFile, type SeenTree } from "./seen-files.ts";
 import { dockerfileOf, type Story } from "./story.ts";
 import {
   globalScope,
@@ -53,7 +53,10 @@ export interface StepFacts {
   readonly below: string;
   readonly base: { readonly name: string; readonly id: string } | undefined;
   readonly platform: string;
+  /** Names as people see them. */
   readonly files: readonly SeenFile[];
+  /** The same without what a stage is called. */
+  readonly contents: readonly SeenFile[];
   /** That it can see, and that so are reasons to run it. */
   readonly reads: readonly SeenVariable[];
   /** That went into its words: true to name, and no reasons by themselves. */
@@ -274,7 +277,7 @@ class Reader {
     const asked = it.flags.some((flag) => flag.name === "network");
     const shell = command.form === "exec" ? [] : [end.shell];
     const whole = [command, it.heredocs.map(({ content, name }) => [content, name]), shell.map(({ value }) => value)];
-    const operation = ["RUN", whole, end.user.value, end.workdir.value, asked ? network : "", security, mounts];
+    const operation = ["RUN", whole, end.user.value, end.workdir.value, asked ? network : "", security, mounts.map((mount) => this.#mountMeaning(mount))];
     const wanted = this.#story.options.network;
     return {
       operation,
@@ -287,6 +290,12 @@ class Reader {
         ...(wanted === undefined || asked ? [] : [["--network", wanted] as const]),
       ],
     };
+  }
+
+  /** What `from` is called is of no importance. */
+  #mountMeaning(mount: Mount): unknown {
+    const from = "from" in mount && mount.from !== undefined ? this.#chainOf(mount.from) : "";
+    return { ...mount, from };
   }
 
   #mountFiles(mount: Mount): SeenFile[] {
@@ -311,16 +320,21 @@ class Reader {
     const { sources, files, destination, chown, chmod, link, exclude } = value;
     const flags = value.name === "COPY" ? [value.parents] : [value.checksum, value.keepGitDir, value.unpack];
     const operation = [
-      ...[it.name, from, sources.map((source) => posix.normalize(`/${source}`).replace(/(?<=.)\/$/, ""))],
+      ...[it.name, sources.map((source) => posix.normalize(`/${source}`).replace(/(?<=.)\/$/, ""))],
       ...[files, posix.resolve(end.workdir.value, destination), destination.endsWith("/")],
       ...[chown, chmod, link, exclude, flags],
     ];
-    const seen = sources.flatMap((source) => filesOf(tree, source, exclude));
+    const isWithParents = value.name === "COPY" && value.parents;
+    const seen = sources.flatMap((source) => {
+      const found = filesOf(tree, source, exclude);
+      return isWithParents ? [...parentsOf(tree, found), ...found] : found;
+    });
     return {
       operation,
       used,
       isLinked: link,
       files: seen.map(([path, digest]) => [shown + path, digest]),
+      contents: seen,
       settings: [end.workdir],
     };
   }
@@ -346,6 +360,7 @@ class Reader {
       base: end.base,
       platform: this.#witness.platform,
       files: parts.files,
+      contents: parts.contents ?? parts.files.map(([path, digest]) => [path.replace(/^--mount from=.*/, ""), digest]),
       reads: parts.reads ?? [],
       uses: parts.used.flatMap((name) => known.find((one) => one.name === name) ?? []),
       settings: parts.settings,
@@ -367,19 +382,13 @@ interface FactParts {
   /** It makes the same layer on top of anything. */
   readonly isLinked?: boolean;
   readonly files: readonly SeenFile[];
+  readonly contents?: readonly SeenFile[];
   readonly settings: readonly Setting[];
   readonly options?: StepFacts["options"];
 }
 
 /** Two steps with one meaning do the same to the same files: the second one is not to run. */
-export function meaningOf({ operation, below, platform, files, reads, options }: StepFacts): string {
+export function meaningOf({ operation, below, platform, contents, reads, options }: StepFacts): string {
   const variables = reads.map(({ name, value }) => [name, value]);
-  return JSON.stringify([
-    operation,
-    below,
-    platform,
-    files.map(([path, digest]) => [path, digest]),
-    variables,
-    options,
-  ]);
+  return JSON.stringify([operation, below, platform, contents, variables, options]);
 }

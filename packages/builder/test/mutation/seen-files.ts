@@ -39,6 +39,16 @@ export function filesOf(tree: SeenTree, source: string, exclude: readonly string
   });
 }
 
+/** The directories above, which `--parents` makes too. */
+export function parentsOf(tree: SeenTree, files: readonly SeenFile[]): SeenFile[] {
+  const above = (path: string): string[] => {
+    const parent = posix.dirname(path);
+    return parent === "." ? [] : [...above(parent), parent];
+  };
+  const names = new Set(files.flatMap(([path]) => above(path)));
+  return [...names].map((path) => fileOf(tree, path));
+}
+
 // With a slash: the root may be a link to a directory.
 const statusOf = (tree: SeenTree, path: string): Stats => lstatSync(`${tree.root}/${path}`);
 
