@@ -7,6 +7,9 @@ import { join } from "node:path";
 // or an archive that gets out, damages nothing and meets EROFS.
 const script = `
 findmnt -rno TARGET | while read -r mount; do mount -o remount,bind,ro "$(printf %b "$mount")" 2>/dev/null || :; done
+for mount in / /proc /sys; do
+  case ",$(findmnt -no VFS-OPTIONS "$mount" | tail -1)," in *,ro,*) ;; *) echo "$mount could not be made read-only" >&2; exit 1 ;; esac
+done
 mount -t tmpfs -o size=300m,mode=700 tmpfs "$1"
 TMPDIR="$1" exec "$2" --conditions=ctr-source "$3" "$1" "$4"`;
 
