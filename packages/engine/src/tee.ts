@@ -7,7 +7,7 @@ export class Follower implements AsyncIterable<Uint8Array> {
   #bytes = 0;
   #end: { readonly error?: unknown } | undefined;
   #hasLeft = false;
-  #wake: () => void = () => {};
+  readonly #waiters: (() => void)[] = []; // more than one: a reader that is leaving may still wait for a chunk
 
   /** @param signal  Ends the wait for a stream that nobody reads any more. */
   constructor(signal: AbortSignal) {
@@ -50,9 +50,11 @@ export class Follower implements AsyncIterable<Uint8Array> {
   }
 
   #change(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {

@@ -51,3 +51,14 @@ test("a stream that nobody begins to read ends with the signal", async () => {
   abort.abort(new Error("the disk is full"));
   await expect(reading).rejects.toThrow("the disk is full");
 });
+
+test("a reader that leaves while it waits, and somebody who asks how the stream ends, hold nobody up", async () => {
+  const follower = new Follower(new AbortController().signal);
+  const reader = follower[Symbol.asyncIterator]();
+  const next = reader.next(); // waits: nothing has come yet
+  const left = reader.return(undefined); // takes effect when the wait is over
+  const cutOff = follower.wasCutOff();
+  expect(await lengthOf(follower.follow(chunksOf(100, 65_536)))).toBe(6_553_600);
+  await Promise.all([next, left]);
+  expect(await cutOff).toBe(false);
+});
