@@ -10,7 +10,7 @@ export class Surroundings implements AsyncDisposable {
   readonly #stderr: number;
   readonly #stopwatch: Stopwatch;
 
-  constructor(turn: Turn, name = "home") {
+  constructor(turn: Pick<Turn, "arena" | "scratch" | "stopwatch">, name = "home") {
     const home = join(turn.arena.directory, name);
     const temporary = join(home, "tmp");
     mkdirSync(temporary, { recursive: true });

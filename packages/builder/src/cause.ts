@@ -18,7 +18,7 @@ export type Cause =
   /** The same variables in another order: a command can see it. */
   | { readonly kind: "order" }
   | { readonly kind: "base"; readonly image: string }
-  /** The step below ran and made other files than before. */
+  /** The step below ran and made other files than before, or none any more. */
   | { readonly kind: "parent"; readonly step: number }
   /** Other steps lie below than last time, though none of them had to run. */
   | { readonly kind: "below" }
@@ -27,8 +27,10 @@ export type Cause =
 
 /** What a step knows of the build around it that its parts do not say. */
 export interface Surroundings {
-  /** The nearest step below that ran in this build. */
+  /** The nearest step below that ran in this build and changed files. */
   readonly ranBelow: number | undefined;
+  /** The nearest that ran and changed none: before, it may have. */
+  readonly ranEmpty?: number | undefined;
 }
 
 /**
@@ -91,7 +93,7 @@ const digests = (parts: StepParts): Map<string, string> =>
 function belowCause(now: StepParts, before: StepParts, around: Surroundings): Cause {
   if (around.ranBelow !== undefined) return { kind: "parent", step: around.ranBelow };
   if (now.base !== undefined && now.base.id !== before.base?.id) return { kind: "base", image: now.base.name };
-  return { kind: "below" };
+  return around.ranEmpty === undefined ? { kind: "below" } : { kind: "parent", step: around.ranEmpty };
 }
 
 interface Difference {

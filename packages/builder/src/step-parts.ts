@@ -40,7 +40,11 @@ const keyVersion = 1;
 export function keyText(parts: StepParts): string {
   const { operation, parent, platform } = parts;
   const inputs = parts.inputs.map(([path, digest]) => [withoutSource(path), digest]);
-  const ingredients = parts.readsAll ? parts.ingredients.map(({ from, name, digest }) => [from, name, digest]) : [];
+  // A command cannot tell an ARG from an ENV.
+  const kind = (from: Ingredient["from"]): string => (from === "ARG" ? "ENV" : from);
+  const ingredients = parts.readsAll
+    ? parts.ingredients.map(({ from, name, digest }) => [kind(from), name, digest])
+    : [];
   return JSON.stringify([keyVersion, operation, parent, platform, inputs, ingredients]);
 }
 
@@ -62,11 +66,15 @@ export interface StepRecord {
 export function findEarlier(
   step: { readonly ordinal: number; readonly source: string },
   records: readonly StepRecord[],
-  sources: ReadonlySet<string>,
+  sources: readonly string[],
 ): StepParts | undefined {
   const same = records.filter((record) => record.parts.source === step.source);
   const distance = (record: StepRecord): number => Math.abs(record.ordinal - step.ordinal);
   if (same.length > 0) return same.reduce((a, b) => (distance(b) < distance(a) ? b : a)).parts;
   const there = records.find((record) => record.ordinal === step.ordinal);
-  return there === undefined || sources.has(there.parts.source) ? undefined : there.parts;
+  if (there === undefined) return undefined;
+  const { source } = there.parts;
+  const stillThere = sources.filter((one) => one === source).length;
+  const before = records.filter((record) => record.parts.source === source).length;
+  return stillThere >= before ? undefined : there.parts;
 }

@@ -146,6 +146,15 @@ describe.skipIf(missing !== undefined)(`why a step runs${missing === undefined ?
     expect(await here.decisions(app)).toEqual(allReused);
   });
 
+  test("where a step stood before the last build, nobody looks", async () => {
+    const here = await site();
+    here.write({ f: "f" });
+    await here.build("FROM busybox\nRUN echo a > /a\nCOPY f /f\n");
+    await here.build("FROM busybox\nLABEL a=1\nCOPY f /f\n");
+    const decisions = await here.decisions("FROM busybox\nRUN echo z > /z\nCOPY f /f\n");
+    expect(decisions).toEqual(["2 ran: never ran before", "3 ran: step 2 ran"]);
+  });
+
   test("a command that changes nothing makes no layer, and is not done again", async () => {
     const here = await site();
     const dockerfile = "FROM busybox\nRUN true\n";

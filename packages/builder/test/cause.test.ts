@@ -22,15 +22,31 @@ const before: StepParts = {
 const cases: readonly {
   readonly now: Partial<StepParts>;
   readonly ranBelow?: number;
+  readonly ranEmpty?: number;
   readonly is: string;
   readonly why: string;
 }[] = [
   { now: {}, is: "the layer is not in the store any more", why: "nothing differs, and still it ran" },
-  { now: { source: "COPY a /" }, is: "instruction changed", why: "other words" },
+  { now: { source: "COPY a /", operation: ["COPY", "a"] }, is: "instruction changed", why: "other words" },
   {
-    now: { source: "COPY a /", inputs: [["a", "9"]] },
+    now: { source: "COPY a /", operation: ["COPY", "a"], inputs: [["a", "9"]] },
     is: "instruction changed",
     why: "its files follow from its words",
+  },
+  {
+    now: { source: "COPY  $FILES  /", inputs: [["a", "9"]] },
+    is: "a changed, b is gone",
+    why: "white space makes no other instruction",
+  },
+  {
+    now: { ingredients: [...before.ingredients].reverse() },
+    is: "variables come in another order",
+    why: "a command can see it",
+  },
+  {
+    now: { ingredients: [...before.ingredients].reverse(), readsAll: false },
+    is: "the layer is not in the store any more",
+    why: "a copy cannot",
   },
   { now: { operation: ["COPY", "x"] }, is: "instruction changed", why: "the words mean something else" },
   { now: { platform: "linux/arm64" }, is: "platform changed", why: "another machine" },
@@ -66,6 +82,7 @@ const cases: readonly {
     is: "base image busybox:latest changed",
     why: "nothing else could",
   },
+  { now: { parent: "sha256:2" }, ranEmpty: 3, is: "step 3 ran", why: "it made files before, and none now" },
   { now: { parent: "sha256:2" }, is: "other steps lie below", why: "a step went away, none had to run" },
   {
     now: {
@@ -80,9 +97,9 @@ const cases: readonly {
     why: "its own reason first",
   },
 ];
-for (const { now, ranBelow, is, why } of cases)
+for (const { now, ranBelow, ranEmpty, is, why } of cases)
   test(`${is}: ${why}`, () => {
-    const causes = findCauses({ ...before, ...now }, before, { ranBelow });
+    const causes = findCauses({ ...before, ...now }, before, { ranBelow, ranEmpty });
     expect(causes.map(explainCause).join(", ")).toBe(is);
   });
 
@@ -98,6 +115,11 @@ const keys: readonly { readonly now: Partial<StepParts>; readonly same: boolean;
   { now: { ingredients: [sha("FILES", "f", 7), before.ingredients[1]!] }, same: true, why: "nor the line of an ARG" },
   { now: { ingredients: [sha("FILES", "g", 2), before.ingredients[1]!] }, same: false, why: "its value does" },
   { now: { ingredients: [sha("OTHER", "f", 2), before.ingredients[1]!] }, same: false, why: "and its name" },
+  {
+    now: { ingredients: [{ ...before.ingredients[0]!, from: "ENV" }, before.ingredients[1]!] },
+    same: true,
+    why: "a command cannot tell an ARG from an ENV",
+  },
   { now: { inputs: [["a", "1"]] }, same: false, why: "a file less" },
   { now: { inputs: [...before.inputs].reverse() }, same: false, why: "the last of two sources wins, so order matters" },
   { now: { parent: "" }, same: false, why: "on something else" },
@@ -107,6 +129,12 @@ for (const { now, same, why } of keys)
   test(`a key is ${same ? "the same" : "another"}: ${why}`, () => {
     expect(keyText({ ...before, ...now }) === keyText(before)).toBe(same);
   });
+
+test("what a stage is called is in the words for people and not in the key", () => {
+  const from = (name: string): StepParts => ({ ...before, inputs: [[`--from=${name} a b`, "1"]] });
+  expect(keyText(from("one"))).toBe(keyText(from("other")));
+  expect(keyText(from("one"))).not.toBe(keyText({ ...before, inputs: [["--from=one b", "1"]] }));
+});
 
 test("variables of a step that does not read them all are in its operation, not in its key", () => {
   const copy = { ...before, readsAll: false };
@@ -143,10 +171,17 @@ const searches: readonly {
   { ordinal: 3, source: "RUN a", now: ["RUN a"], finds: 2, why: "the nearer of two" },
   { ordinal: 3, source: "RUN new", now: ["RUN new"], finds: 3, why: "the one whose place it took" },
   { ordinal: 3, source: "RUN new", now: ["RUN new", "RUN c"], finds: undefined, why: "that one lives on: a new step" },
+  {
+    ordinal: 2,
+    source: "RUN new",
+    now: ["RUN a", "RUN new"],
+    finds: 2,
+    why: "one of two alike lives on, not this one",
+  },
   { ordinal: 9, source: "RUN new", now: ["RUN new"], finds: undefined, why: "nothing was there" },
 ];
 for (const { ordinal, source, now, finds, why } of searches)
   test(`the earlier record of ${source} at ${ordinal} is ${finds}: ${why}`, () => {
-    const found = findEarlier({ ordinal, source }, records, new Set(now));
+    const found = findEarlier({ ordinal, source }, records, now);
     expect(found).toBe(finds === undefined ? undefined : records[finds]!.parts);
   });

@@ -85,7 +85,9 @@ test("two mounts that say different things have different parts in the key", () 
   ];
   const texts = flags.map((flag) => JSON.stringify(placed(flag).map((one) => mountOperation(one))));
   expect(new Set(texts).size).toBe(flags.length);
-  expect(JSON.stringify(placed("--mount=type=cache,target=/a,sharing=shared").map((one) => mountOperation(one)))).toBe(texts[0]);
+  expect(JSON.stringify(placed("--mount=type=cache,target=/a,sharing=shared").map((one) => mountOperation(one)))).toBe(
+    texts[0],
+  );
 });
 
 test("from= is found wherever it stands", () => {

@@ -1,14 +1,14 @@
 import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { writeImageArchive } from "@ctr/image-archive";
 import { thisPlatform } from "@ctr/image-store";
-import { writeArchive } from "@ctr/layers";
+import { extractArchive, extractMembers, type TreeWriter, writeArchive } from "@ctr/layers";
 import { type Descriptor, type Digest, formatReference, parseReference } from "@ctr/oci";
 import { lowerDirectories, openOverlay } from "@ctr/overlayfs";
 import type { Context } from "./context.ts";
-import { extractArchive, placeMembers, writeMembers } from "./copy-archive.ts";
+import { copyInto } from "./copy-into.ts";
 import { Place } from "./copy-place.ts";
-import { TreeWriter } from "./copy-writer.ts";
 import { overlayRoot } from "./create.ts";
+import { placeMembers } from "./place-members.ts";
 
 /** What a build made, to take elsewhere. Its documents are there as long as the engine is open. */
 export class BuiltImage {
@@ -50,9 +50,7 @@ export class BuiltImage {
     directory: string,
     o: { readonly names: readonly string[]; readonly signal?: AbortSignal },
   ): Promise<void> {
-    await into(directory, (writer) =>
-      extractArchive({ archive: this.archive(o), into: writer, ...(o.signal && { signal: o.signal }) }),
-    );
+    await writeInto(directory, (into) => extractArchive({ archive: this.archive(o), into, signal: o.signal }));
   }
 
   /** All files of the image as a tar archive. */
@@ -72,7 +70,7 @@ export class BuiltImage {
     if (fd === undefined) return void mkdirSync(directory, { recursive: true });
     try {
       const members = placeMembers(new Place(fd, ""), { name: undefined, signal: o.signal });
-      await into(directory, (writer) => writeMembers(members, writer));
+      await writeInto(directory, (into) => extractMembers(members, into));
     } finally {
       closeSync(fd);
     }
@@ -92,12 +90,12 @@ export class BuiltImage {
 async function* nothing(): AsyncGenerator<never, void> {}
 
 /** Links in what is written lead nowhere outside of `directory`. */
-async function into(directory: string, write: (writer: TreeWriter) => Promise<unknown>): Promise<void> {
+async function writeInto(directory: string, write: (into: TreeWriter) => Promise<unknown>): Promise<void> {
   mkdirSync(directory, { recursive: true });
   const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const owner = { uid: process.getuid!(), gid: process.getgid!() };
-    await write(new TreeWriter({ directory: fd, owner, withoutDevices: true, option: `--output ${directory}` }));
+    await copyInto({ directory: fd, owner, withoutDevices: true, option: `--output ${directory}` }, write);
   } finally {
     closeSync(fd);
   }

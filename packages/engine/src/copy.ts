@@ -1,13 +1,13 @@
 import { closeSync } from "node:fs";
 import { basename } from "node:path";
-import { writeArchive } from "@ctr/layers";
+import { extractArchive, extractMembers, writeArchive } from "@ctr/layers";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerTree, openContainerTree } from "./container-tree.ts";
 import type { Context } from "./context.ts";
-import { extractArchive, placeMembers, writeMembers } from "./copy-archive.ts";
+import { type CopyIntoOptions, copyInto } from "./copy-into.ts";
 import { findPlace, inTree, type OpenDirectory, onHost, type Place, readPath, type WrittenPath } from "./copy-place.ts";
-import { TreeWriter, type TreeWriterOptions } from "./copy-writer.ts";
 import { EngineError } from "./engine-error.ts";
+import { placeMembers } from "./place-members.ts";
 
 export interface CopyOptions {
   /** Keep owners. Without it files belong to root in a container, and to the caller on the host. */
@@ -103,8 +103,10 @@ export async function unpackInContainer(
   if (!place?.status()?.isDirectory()) throw wrongPath(`destination "${record.name}:${o.to}" must be a directory`);
   const directory = place.openDirectory();
   try {
-    const into = new TreeWriter({ directory, option: `cp - ${record.name}:${o.to}` });
-    return await extractArchive({ archive: o.archive, into, signal: o.signal });
+    const { archive, signal } = o;
+    return await copyInto({ directory, option: `cp - ${record.name}:${o.to}` }, (into) =>
+      extractArchive({ archive, into, signal }),
+    );
   } finally {
     closeSync(directory);
   }
@@ -198,12 +200,13 @@ function findTarget(side: Side, written: WrittenPath, source: Source): Target {
 async function copy(
   source: Source,
   target: Target,
-  o: Omit<TreeWriterOptions, "directory"> & { readonly signal?: AbortSignal | undefined },
+  o: Omit<CopyIntoOptions, "directory"> & { readonly signal?: AbortSignal | undefined },
 ): Promise<Copied> {
-  const into = new TreeWriter({ ...o, directory: target.directory });
   const members = placeMembers(source.place, { name: target.name, signal: o.signal });
-  const bytes = await writeMembers(members, into);
-  return { bytes, skipped: into.skipped };
+  return await copyInto({ ...o, directory: target.directory }, async (into) => {
+    const bytes = await extractMembers(members, into);
+    return { bytes, skipped: into.skipped };
+  });
 }
 
 function wrongPath(message: string): EngineError {

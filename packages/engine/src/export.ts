@@ -2,8 +2,8 @@ import { writeArchive } from "@ctr/layers";
 import type { ContainerRecord } from "./container-record.ts";
 import { openContainerTree } from "./container-tree.ts";
 import type { Context } from "./context.ts";
-import { placeMembers } from "./copy-archive.ts";
 import { Place } from "./copy-place.ts";
+import { placeMembers } from "./place-members.ts";
 
 /**
  * A container's whole file system as a tar archive: its image's files with its own changes, without volumes and

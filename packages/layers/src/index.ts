@@ -5,9 +5,11 @@ export { type AppliedLayer, type ApplyLayerOptions, applyLayer } from "./host/ap
 export { type CompressionRecipe, type CompressOptions, compress, compressionRecipes } from "./host/compress.ts";
 export { type AcceptedCompression, type Compression, decompress, detectCompression } from "./host/decompress.ts";
 export { type DiffLayerOptions, diffLayer, type TarDirectoryOptions, tarDirectory } from "./host/diff-layer.ts";
+export { type ExtractArchiveOptions, extractArchive, extractMembers } from "./host/extract-archive.ts";
 export { type LayerChange, type ListChangesOptions, listChanges } from "./host/list-changes.ts";
 export { matchLowers } from "./host/match-lowers.ts";
 export { type TreeMembersOptions, treeMembers } from "./host/tree-members.ts";
+export { type Ownership, TreeWriter, type TreeWriterOptions } from "./host/tree-writer.ts";
 export { type Visit, walkTree } from "./host/walk-tree.ts";
 export { type DirectoryStatus, LayerSteps, type LayerStepsOptions, type OverlayXattrs } from "./layer-steps.ts";
 export { LayerError, type LayerErrorCode } from "./layers-error.ts";

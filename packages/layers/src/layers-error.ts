@@ -22,12 +22,15 @@ export class LayerError extends Error {
   readonly code: LayerErrorCode;
   /** The entry as the archive or the tree names it, when one entry is to blame. */
   readonly entry: string | undefined;
+  /** The message without the entry's name. */
+  readonly reason: string;
 
   constructor(at: { code: LayerErrorCode; message: string; entry?: string | undefined; cause?: unknown }) {
     const where = at.entry === undefined ? "" : `layer entry ${printable(at.entry)}: `;
     super(where + at.message, at.cause === undefined ? undefined : { cause: at.cause });
     this.code = at.code;
     this.entry = at.entry;
+    this.reason = at.message;
   }
 }
 

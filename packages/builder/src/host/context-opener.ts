@@ -4,12 +4,12 @@ import { BuilderError } from "../builder-error.ts";
 import { type GitReference, parseGitReference, withoutPassword } from "../git-reference.ts";
 import type { BuildGrants } from "../secret-source.ts";
 import { isArchive } from "./archive-file.ts";
-import { unpackArchive } from "./archive-writer.ts";
 import type { CopySource } from "./copy-source.ts";
 import type { Downloads } from "./downloads.ts";
 import { gitAccess } from "./git-access.ts";
 import { type GitCheckouts, gitOwnFiles } from "./git-checkouts.ts";
 import { Tree } from "./tree.ts";
+import { unpackArchive } from "./unpack-archive.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A tar archive of files, or a Dockerfile alone. Can be read more than once. */

@@ -9,7 +9,6 @@ import { parseGitReference } from "../git-reference.ts";
 import { type ModeChange, parseModeChange } from "../mode-change.ts";
 import { checkChecksum, parseRemoteSource, type RemoteSource } from "../remote-source.ts";
 import { type ContentSource, isArchive } from "./archive-file.ts";
-import { unpackArchive } from "./archive-writer.ts";
 import {
   type CopyEntry,
   type CopySource,
@@ -21,6 +20,7 @@ import {
 } from "./copy-source.ts";
 import type { RemoteFiles } from "./remote-files.ts";
 import { changed, type Tree } from "./tree.ts";
+import { unpackArchive } from "./unpack-archive.ts";
 import { EntryWriter, type Owner, resolveTarget } from "./write-entries.ts";
 
 export type TransferFields = CopyFields<string> | AddFields<string>;
@@ -83,7 +83,7 @@ export async function collectFiles(it: TransferFields, source: CopySource, o: Co
   }
   if (found === 0) throw noSources(it.name, o.place);
   const operation = items.map((item) => (isPending(item) ? item.operation : item.unpack));
-  return { items, operation, inputs: items.flatMap((item) => inputsOf(item, o.shownBefore)) };
+  return { items, operation, inputs: items.flatMap((item) => inputsOf(it, item, o.shownBefore)) };
 }
 
 const isPending = (item: CollectedItem | PendingItem): item is PendingItem => "prepare" in item;
@@ -126,10 +126,12 @@ export function filterOf(
   }
 }
 
-function inputsOf(item: CollectedItem | PendingItem, shownBefore: string): Collected["inputs"] {
+function inputsOf(it: TransferFields, item: CollectedItem | PendingItem, shownBefore: string): Collected["inputs"] {
   if (isPending(item)) return item.inputs;
   const { selected, entries } = item;
-  const top = selected.status.kind === "directory" ? [[`${shownBefore}${selected.shown}/`, "directory"] as const] : [];
+  // With --parents, it is where the search began, and the directories that are kept are entries.
+  const isCopied = selected.status.kind === "directory" && !(it.name === "COPY" && it.parents);
+  const top = isCopied ? [[`${shownBefore}${selected.shown}/`, "directory"] as const] : [];
   return [...top, ...entries.map((entry) => [shownBefore + shownPath(selected, entry), entryDigest(entry)] as const)];
 }
 

@@ -18,6 +18,8 @@ export interface StageState {
   readonly base: { readonly name: string; readonly id: Digest } | undefined;
   /** Number of the newest step below that ran and changed files. */
   readonly ranBelow: number | undefined;
+  /** Number of the newest step below that ran and changed none. */
+  readonly ranEmpty: number | undefined;
   /** Lines that the settings of the user, the directory and the shell come from. */
   readonly lines: Readonly<Partial<Record<"USER" | "WORKDIR" | "SHELL", number>>>;
 }
@@ -45,6 +47,7 @@ export function initialState(stage: PlannedStage, below: StageState | undefined)
       env,
       platform,
       ranBelow: undefined,
+      ranEmpty: undefined,
       lines: {},
     };
   }
@@ -62,6 +65,7 @@ export function initialState(stage: PlannedStage, below: StageState | undefined)
     platform: platformOf(image.config),
     base: { name: image.name, id: image.id },
     ranBelow: undefined,
+    ranEmpty: undefined,
     lines: {},
   };
 }

@@ -13,7 +13,7 @@ export interface Surroundings {
   /** The same step in the build before, recognized by whoever changed the file; undefined for a new one. */
   readonly before: StepFacts | undefined;
   /** Steps below that ran, nearest first. */
-  readonly ranBelow: readonly number[];
+  readonly ranBelow: readonly { readonly step: number; readonly madeLayer: boolean }[];
   readonly noCache: boolean;
 }
 
@@ -47,7 +47,7 @@ export function judge(now: StepFacts, { before, ranBelow, noCache }: Surrounding
   const truths = [
     ...[...exact, ...platform, ...read, ...settings, ...changes(before.uses, now.uses)],
     ...(now.source === before.source ? [] : ["instruction"]),
-    ...(now.below === before.below ? [] : ["below", ...ranBelow.map((step) => `step ${step} ran`)]),
+    ...(now.below === before.below ? [] : ["below", ...ranBelow.map(({ step }) => `step ${step} ran`)]),
     ...(now.base !== undefined && now.base.id !== before.base?.id ? [`base ${now.base.name}`] : []),
   ];
   const explained = exact.length > 0 ? exact : [...settings, ...changes(before.uses, now.uses)];
@@ -56,9 +56,11 @@ export function judge(now: StepFacts, { before, ranBelow, noCache }: Surrounding
 
 const only = (cause: string): Verdict => ({ exact: [cause], truths: new Set([cause]) });
 
-function belowCause(now: StepFacts, before: StepFacts, ranBelow: readonly number[]): string {
-  if (ranBelow[0] !== undefined) return `step ${ranBelow[0]} ran`;
-  return now.base !== undefined && now.base.id !== before.base?.id ? `base ${now.base.name}` : "below";
+function belowCause(now: StepFacts, before: StepFacts, ranBelow: Surroundings["ranBelow"]): string {
+  const maker = ranBelow.find(({ madeLayer }) => madeLayer);
+  if (maker !== undefined) return `step ${maker.step} ran`;
+  if (now.base !== undefined && now.base.id !== before.base?.id) return `base ${now.base.name}`;
+  return ranBelow[0] === undefined ? "below" : `step ${ranBelow[0].step} ran`;
 }
 
 /** Variables and settings that made other words of the same words. */

@@ -44,8 +44,8 @@ export interface StepFacts {
   readonly under: readonly number[];
   /** Index in the Dockerfile of the instruction, or of the FROM whose base brought it. */
   readonly instruction: number;
-  /** Of a trigger. */
-  readonly trigger: string | undefined;
+  /** Which one of the base's triggers it is. */
+  readonly trigger: number | undefined;
   readonly source: string;
   /** Everything that the step is told to do, variables put in. */
   readonly operation: string;
@@ -191,13 +191,13 @@ class Reader {
     this.#step++;
     let end: StageEnd = { ...begin, onbuild: [], under: [...begin.under, stage.index] };
     const fromIndex = this.#instructions.indexOf(stage.from);
-    const triggers = begin.onbuild.map((text) => ({ it: parseInstruction(text) as Step, text }));
-    const own = stage.instructions.map((it) => ({ it, text: undefined }));
-    for (const { it, text } of [...triggers, ...own]) {
+    const triggers = begin.onbuild.map((text, trigger) => ({ it: parseInstruction(text) as Step, trigger }));
+    const own = stage.instructions.map((it) => ({ it, trigger: undefined }));
+    for (const { it, trigger } of [...triggers, ...own]) {
       this.#step++;
-      const index = text === undefined ? this.#instructions.indexOf(it) : fromIndex;
-      const line = text === undefined ? it.range.start.line : stage.from.range.start.line;
-      end = this.#after(end, it, { stage, index, trigger: text, line });
+      const index = trigger === undefined ? this.#instructions.indexOf(it) : fromIndex;
+      const line = trigger === undefined ? it.range.start.line : stage.from.range.start.line;
+      end = this.#after(end, it, { stage, index, trigger, line });
     }
     this.#ends.set(stage.index, end);
   }
@@ -230,7 +230,7 @@ class Reader {
   #after(
     end: StageEnd,
     it: Step,
-    o: { readonly stage: Stage; readonly index: number; readonly trigger: string | undefined; readonly line: number },
+    o: { readonly stage: Stage; readonly index: number; readonly trigger: number | undefined; readonly line: number },
   ): StageEnd {
     const { line } = o;
     const lookup = valueIn(end.scope);
@@ -277,7 +277,15 @@ class Reader {
     const asked = it.flags.some((flag) => flag.name === "network");
     const shell = command.form === "exec" ? [] : [end.shell];
     const whole = [command, it.heredocs.map(({ content, name }) => [content, name]), shell.map(({ value }) => value)];
-    const operation = ["RUN", whole, end.user.value, end.workdir.value, asked ? network : "", security, mounts.map((mount) => this.#mountMeaning(mount))];
+    const operation = [
+      "RUN",
+      whole,
+      end.user.value,
+      end.workdir.value,
+      asked ? network : "",
+      security,
+      mounts.map((mount) => this.#mountMeaning(mount)),
+    ];
     const wanted = this.#story.options.network;
     return {
       operation,
@@ -342,7 +350,7 @@ class Reader {
   #note(
     end: StageEnd,
     it: Step,
-    o: { readonly stage: Stage; readonly index: number; readonly trigger: string | undefined },
+    o: { readonly stage: Stage; readonly index: number; readonly trigger: number | undefined },
     parts: FactParts,
   ): StepFacts {
     const { sourceDateEpoch } = this.#story.options;

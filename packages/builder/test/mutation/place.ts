@@ -1,10 +1,20 @@
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type ImageStore, openStore, thisPlatform } from "@ctr/image-store";
 import { compress, tarDirectory } from "@ctr/layers";
-import { type Digest, makeDigest, mediaTypes, parsePlatform } from "@ctr/oci";
+import { type Digest, makeDigest, mediaTypes, parsePlatform, parseReference } from "@ctr/oci";
 import { type BuildResult, buildImage, type RunWorker } from "../../src/index.ts";
 import { type Story, type StoryBase, type StoryFile, storyTime } from "./story.ts";
 
@@ -18,7 +28,7 @@ export class BuildPlace implements Disposable {
   #bases = "";
 
   constructor(worker: RunWorker) {
-    this.root = mkdtempSync(join(tmpdir(), "ctr-mutation-"));
+    this.root = mkdtempSync(join(fastest(), "ctr-mutation-"));
     this.context = join(this.root, "context");
     mkdirSync(this.context);
     mkdirSync(join(this.root, "empty"));
@@ -60,7 +70,7 @@ export class BuildPlace implements Disposable {
       ...(target !== undefined && { target }),
       ...(noCache !== undefined && { noCache }),
       ...(noCacheStages !== undefined && { noCacheStages }),
-      ...(platform !== undefined && { platform: parsePlatform(platform) }),
+      ...(platform !== undefined && { platform: parsePlatform(platform, thisPlatform()) }),
       ...(network !== undefined && { network }),
       ...(addHost !== undefined && { commandOptions: { "--add-host": addHost } }),
       ...(hostname !== undefined && { hostname }),
@@ -72,8 +82,7 @@ export class BuildPlace implements Disposable {
 
   // Only what differs: a file that is written anew has another time, which must be of no importance.
   #write(files: Readonly<Record<string, StoryFile>>): void {
-    for (const path of Object.keys(this.#files))
-      if (!(path in files)) this.#remove(path);
+    for (const path of Object.keys(this.#files)) if (!(path in files)) this.#remove(path);
     for (const [path, file] of Object.entries(files)) {
       if (this.#files[path] === file) continue;
       const target = join(this.context, path);
@@ -105,7 +114,7 @@ export class BuildPlace implements Disposable {
       chmodSync(join(directory, path), text.startsWith("#!") ? 0o755 : 0o644);
       utimesSync(join(directory, path), storyTime, storyTime);
     }
-    await addImage(this.store, base, directory, images);
+    await addImage(this.store, base, directory, images.filter(isReference));
     rmSync(directory, { recursive: true });
     this.#bases = wanted;
   }
@@ -154,3 +163,16 @@ async function addImage(
   });
   if (names.length > 0) await store.addImage({ target, names: [...names] });
 }
+
+/** A change may make something else of a name, which the builder is to find out. */
+function isReference(name: string): boolean {
+  try {
+    parseReference(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Nothing here has to outlive the test, and a disk that syncs thousands of layers would be most of its time. */
+const fastest = (): string => (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());

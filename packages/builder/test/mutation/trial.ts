@@ -26,7 +26,13 @@ export interface StepTrial {
   readonly expected: readonly string[];
 }
 
-type Outcomes = ReadonlyMap<number, { readonly ran: boolean; readonly causes: readonly Cause[] }>;
+interface Outcome {
+  readonly ran: boolean;
+  readonly madeLayer: boolean;
+  readonly causes: readonly Cause[];
+}
+
+type Outcomes = ReadonlyMap<number, Outcome>;
 
 /** Builds of one story in one place, one after the other, each beside what the rules say. */
 export class Trial implements Disposable {
@@ -83,7 +89,7 @@ export class Trial implements Disposable {
 
   #trial(
     facts: StepFacts,
-    { ran, causes }: { readonly ran: boolean; readonly causes: readonly Cause[] },
+    { ran, causes }: Outcome,
     all: readonly StepFacts[],
     outcomes: Outcomes,
     earlier: readonly StepFacts[],
@@ -91,12 +97,12 @@ export class Trial implements Disposable {
   ): StepTrial {
     const { noCache = false, noCacheStages = [] } = story.options;
     const forced = noCache || noCacheStages.includes(facts.stage);
-    const before = earlier.find((one) => isSame(facts, one, undefined)) ?? earlier[0];
+    const before = facts.trigger === undefined ? earlier[0] : triggerBefore(facts, earlier, all);
     const ranBelow = all
       .filter(
         ({ step, stageIndex }) => step < facts.step && facts.under.includes(stageIndex) && outcomes.get(step)!.ran,
       )
-      .map(({ step }) => step)
+      .map(({ step }) => ({ step, madeLayer: outcomes.get(step)!.madeLayer }))
       .reverse();
     const verdict = judge(facts, { before, ranBelow, noCache: forced });
     const named = causes.map(nameCause);
@@ -121,7 +127,18 @@ export class Trial implements Disposable {
 
 function isSame(now: StepFacts, then: StepFacts, origins: Mutation["origins"]): boolean {
   const origin = origins === undefined ? now.instruction : origins[now.instruction];
-  return origin === then.instruction && now.trigger === then.trigger;
+  return origin === then.instruction && (now.trigger === undefined) === (then.trigger === undefined);
+}
+
+/** The trigger of the same words, else the one whose place it took. */
+function triggerBefore(
+  now: StepFacts,
+  earlier: readonly StepFacts[],
+  all: readonly StepFacts[],
+): StepFacts | undefined {
+  const there = earlier.find(({ trigger }) => trigger === now.trigger);
+  const isGone = (then: StepFacts): boolean => all.every(({ source }) => source !== then.source);
+  return earlier.find(({ source }) => source === now.source) ?? (there && isGone(there) ? there : undefined);
 }
 
 function outcomesOf(events: readonly BuildEvent[]): Outcomes {
@@ -130,7 +147,14 @@ function outcomesOf(events: readonly BuildEvent[]): Outcomes {
       if (event.type !== "stepFinished" || event.outcome.decision === "metadata") return [];
       const { outcome, step } = event;
       return [
-        [step, { ran: outcome.decision === "ran", causes: outcome.decision === "ran" ? outcome.causes : [] }] as const,
+        [
+          step,
+          {
+            ran: outcome.decision === "ran",
+            madeLayer: event.layer !== undefined,
+            causes: outcome.decision === "ran" ? outcome.causes : [],
+          },
+        ] as const,
       ];
     }),
   );
@@ -147,7 +171,7 @@ class EventWitness implements Disposable {
   constructor(place: BuildPlace, story: Story, events: BuildResult["events"]) {
     this.#place = place;
     this.platform = formatPlatform(
-      story.options.platform === undefined ? thisPlatform() : parsePlatform(story.options.platform),
+      story.options.platform === undefined ? thisPlatform() : parsePlatform(story.options.platform, thisPlatform()),
     );
     this.context = contextTree(place.context);
     this.#layers = new Map(
