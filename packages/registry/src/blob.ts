@@ -138,10 +138,40 @@ async function* contentFrom(
     throw error;
   }
   let skip = response.status === 206 ? 0 : o.received;
-  for await (const chunk of bodyChunks(response, idleMillis)) {
+  for await (const chunk of gathered(bodyChunks(response, idleMillis))) {
     if (chunk.length > skip) yield skip === 0 ? chunk : chunk.subarray(skip);
     skip = Math.max(skip - chunk.length, 0);
   }
+}
+
+// The network brings 64 KiB at a time. Whoever hashes, writes and inflates them hands each chunk to another thread, and
+// waking one costs more than the chunk's own work.
+const gatheredBytes = 256 * 1024;
+const gatheredMillis = 100;
+
+/** Fewer and larger chunks; what comes slowly is not held back. */
+async function* gathered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let held: Buffer[] = [];
+  let size = 0;
+  let since = 0;
+  const all = (): Buffer => {
+    const whole = Buffer.concat(held, size);
+    held = [];
+    size = 0;
+    return whole;
+  };
+  try {
+    for await (const chunk of chunks) {
+      if (size === 0) since = performance.now();
+      held.push(chunk);
+      size += chunk.length;
+      if (size >= gatheredBytes || performance.now() - since >= gatheredMillis) yield all();
+    }
+  } catch (error) {
+    if (size > 0) yield all(); // what came before a cut need not come again
+    throw error;
+  }
+  if (size > 0) yield all();
 }
 
 function checkHead(
