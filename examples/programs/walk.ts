@@ -24,6 +24,7 @@ import { mountTable } from "@ctr/mounts";
 import { readNamespaces } from "@ctr/namespaces";
 import { dumpTables, readTables, sendMessages } from "@ctr/netlink";
 import { parsePortMapping } from "@ctr/network";
+import { openRegistryServer } from "@ctr/registry/server";
 
 const bold = (text: string): string => (process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text);
 const erase = process.stdout.isTTY ? "\r\u001b[2K" : "";
@@ -218,15 +219,20 @@ async function walk(engine: Engine, scratch: string, context: string): Promise<T
   title("3  The same again: every step is reused");
   await build(engine, context, args);
 
+  engine.images.tag("node-app", "node-app:1");
+
   title("4  One source file changed");
   appendFileSync(join(context, "src/page.js"), "// one more line\n");
   await build(engine, context, args);
+
+  engine.images.tag("node-app", "node-app:2");
 
   title("5  package.json changed: npm installs again, and what follows runs");
   const manifest = join(context, "package.json");
   writeFileSync(manifest, readFileSync(manifest, "utf8").replace('"version": "1.0.0"', '"version": "1.0.1"'));
   await build(engine, context, args);
 
+  await share(engine, scratch);
   const id = await run(engine, scratch);
   const traces = await look(engine, id);
   await use(engine, id);
@@ -234,8 +240,40 @@ async function walk(engine: Engine, scratch: string, context: string): Promise<T
   return traces;
 }
 
+/** The article's third topic: equal layers are moved and stored once. */
+async function share(engine: Engine, scratch: string): Promise<void> {
+  title("6  Nothing moves or is stored twice");
+  await using server = await openRegistryServer({ directory: join(scratch, "registry") });
+  const names = ["1", "2"].map((tag) => `${server.host}/node-app:${tag}`);
+  for (const [index, name] of names.entries()) engine.images.tag(`node-app:${index + 1}`, name);
+  say("a registry on this machine gets the image, and then the one with the changed source file:");
+  for (const name of names)
+    for await (const event of engine.images.push({ reference: name })) showMoved("push", name, event);
+  using other = openEngine({ root: join(scratch, "other-state") });
+  say("another state directory fetches them:");
+  for (const name of names)
+    for await (const event of other.images.pull({ reference: name })) showMoved("pull", name, event);
+  const { host } = await other.images.reuse();
+  say(
+    `there they take ${kilobytes(host.disk.stored)} unpacked; two images that share nothing would take ${kilobytes(host.disk.unshared)}`,
+  );
+}
+
+function showMoved(what: string, name: string, event: { readonly kind: string } & Partial<Moved>): void {
+  if (event.kind !== "done") return;
+  const moved = event.sentBytes ?? event.fetchedBytes ?? 0;
+  const rest = !event.reusedBytes ? "" : `, ${kilobytes(event.reusedBytes)} were there`;
+  say(`  ctr ${what} …${name.slice(name.lastIndexOf("/"))}  ${kilobytes(moved).padStart(8)} moved${rest}`);
+}
+
+interface Moved {
+  readonly sentBytes: number;
+  readonly fetchedBytes: number;
+  readonly reusedBytes: number;
+}
+
 async function run(engine: Engine, scratch: string): Promise<string> {
-  title("6  The image runs in the background");
+  title("7  The image runs in the background");
   say(
     "ctr run -d --name app -v …/data:/data:ro -p 127.0.0.1::8080 -e GREETING=hello -m 256m --cpus 0.5 --pids-limit 64 node-app",
   );
@@ -263,7 +301,7 @@ async function look(engine: Engine, id: string): Promise<Traces> {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const inside = /^NSpid:\s+\d+\s+(\d+)/m.exec(status)?.[1];
 
-  title("7  A process with walls");
+  title("8  A process with walls");
   say(`its PID is ${inside} inside and ${pid} outside; namespaces, the container's beside this process's:`);
   const theirs = readNamespaces(pid);
   const ours = readNamespaces();
@@ -275,7 +313,7 @@ async function look(engine: Engine, id: string): Promise<Traces> {
   for (const [path, meaning] of limits(id))
     say(`  ${path.replace(id, shortId(id).concat("…"))} = ${readFileSync(path, "utf8").trim()}  ${meaning}`);
 
-  title("8  A stack of layers: overlay2/");
+  title("9  A stack of layers: overlay2/");
   showOverlay(join(engine.root, "overlay2"), id);
   const { Bridge: bridge } = (await engine.containers.inspect(id)).NetworkSettings as { Bridge: string };
   return { id, pid, bridge, network: theirs.network, root: engine.root };
@@ -315,7 +353,7 @@ function showOverlay(root: string, id: string): void {
 async function use(engine: Engine, id: string): Promise<void> {
   const record = await engine.containers.get(id);
   const port = record.ports![0]!.hostPort;
-  title("9  It is used");
+  title("10  It is used");
   await untilLogged(engine, id, "listening");
   say(`the page at 127.0.0.1, on the published port, is:`);
   for (const line of (await (await fetch(`http://127.0.0.1:${port}/`)).text()).trimEnd().split("\n")) say(`  ${line}`);
@@ -342,7 +380,7 @@ async function exec(engine: Engine, id: string, command: readonly string[]): Pro
 }
 
 async function end(engine: Engine, id: string): Promise<void> {
-  title("10  It is stopped and removed");
+  title("11  It is stopped and removed");
   const began = performance.now();
   await engine.containers.stop(id);
   const record = await engine.containers.get(id);
